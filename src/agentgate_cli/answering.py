@@ -1,4 +1,4 @@
-"""One question at a terminal: yes, no, a grant with its terms, or later."""
+"""One question at a terminal: yes, no, yes to something else, a grant with its terms, or later."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import click
 import msgspec
 
+from agentgate_cli.editing import difference_shown
 from agentgate_cli.style import bad, bold, dim, say
 from agentgate_cli.terminal import SETTLE_S, Terminal
 from agentgate_cli.text import printable
-from agentgate_client import AgentGateError, ApprovalView, GrantTerms
+from agentgate_client import (
+    AgentGateError,
+    ApprovalsClient,
+    ApprovalView,
+    EditTerms,
+    GrantTerms,
+)
 from agentgate_proto.durations import parse_duration
 from agentgate_proto.limits import WORDS_CHARS_MAX
 from agentgate_proto.records.grant import GRANT_MINUTES_MAX, GRANT_USES_MAX
 
-QUESTION = "  approve? [y]es, [n]o, [g]rant, [s]kip: "
-ANSWERS: dict[str, Literal["approve", "deny", "grant", "skip"]] = {
+Choice = Literal["approve", "deny", "edit", "grant", "skip"]
+
+QUESTION = "  approve? [y]es, [n]o, [e]dit, [g]rant, [s]kip: "
+ANSWERS: dict[str, Choice] = {
     **dict.fromkeys(("y", "yes"), "approve"),
     **dict.fromkeys(("n", "no"), "deny"),
+    **dict.fromkeys(("e", "edit"), "edit"),
     **dict.fromkeys(("g", "grant"), "grant"),
     **dict.fromkeys(("s", "skip"), "skip"),
 }
@@ -33,7 +44,9 @@ MEANT = {"y": True, "yes": True, "n": False, "no": False, "": False}
 USES = re.compile(r"([0-9]{1,6})\s*(?:x|times|uses)")
 SECONDS = 60.0
 
-Preview = Callable[[str, GrantTerms], Awaitable[str]]
+ByHand = Callable[[ApprovalView], Awaitable[EditTerms]]
+
+SEVERAL = "it takes several people, who say yes to the very same: say no, with a word"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +58,14 @@ class Given:
         code: their one-time code, or "".
         grant: what else a yes covers, if anything.
         word: what the agent is told with it, or "".
+        edit: what a yes is to, instead of what was asked.
     """
 
     decision: Literal["approve", "deny"]
     code: str = ""
     grant: GrantTerms | None = None
     word: str = ""
+    edit: EditTerms | None = None
 
 
 class Question:
@@ -59,13 +74,17 @@ class Question:
     Args:
         terminal: where the person is.
         view: the approval, all of it.
-        preview: says in words what a grant would allow; see ``ApprovalsClient.preview_grant``.
+        client: says what a grant would allow, or an edit would make of it.
+        by_hand: lets the person change the arguments; see ``editing.by_hand``.
     """
 
-    def __init__(self, terminal: Terminal, view: ApprovalView, preview: Preview) -> None:
+    def __init__(
+        self, terminal: Terminal, view: ApprovalView, client: ApprovalsClient, by_hand: ByHand
+    ) -> None:
         self.terminal = terminal
         self.view = view
-        self._preview = preview
+        self._client = client
+        self._by_hand = by_hand
 
     async def ask(self, quiet_s: float = SETTLE_S) -> Given | Literal["skip"] | None:
         """Ask until there is an answer; None: the person has closed the input.
@@ -73,7 +92,7 @@ class Question:
         Args:
             quiet_s: for how long no key may have been pressed before it is asked.
         """
-        terms = None
+        terms = edit = None
         while True:
             line = await self.terminal.answer(QUESTION, quiet_s)
             if line is None:
@@ -86,12 +105,34 @@ class Question:
                 terms, answer = await self._grant(), "approve"
                 if terms is None:
                     continue
+            if answer == "edit":
+                edit, answer = await self._edit(), "approve"
+                if edit is None:
+                    continue
             if answer is not None:
                 break
         code = ""
         if answer == "approve" and self.view.needs_code:
             code = await self.terminal.code()
-        return Given(answer, code, terms, word)
+        return Given(answer, code, terms, word, edit)
+
+    async def _edit(self) -> EditTerms | None:
+        """Let the person change the arguments, and ask whether the difference is meant; None: it
+        is not, or it can't be had."""
+        if self.view.approvers_needed > 1:
+            say(f"  {bad('no edit')}: {SEVERAL}")
+            return None
+        try:
+            edit = await self._by_hand(self.view)
+            signature, *changes = await difference_shown(self._client, self.view.id, edit)
+        except (AgentGateError, click.ClickException) as error:
+            say(f"  {bad('no edit')}: {printable(error.message)}")
+            return None
+        say(f"  {bold(signature)}")
+        for line in changes:
+            say(f"    {line}")
+        meant = await self.terminal.choice(MEANT_QUESTION, MEANT)
+        return edit if meant else None
 
     async def _grant(self) -> GrantTerms | None:
         """Ask for the terms of a grant, and whether what they come to is meant; None: it is not."""
@@ -103,7 +144,7 @@ class Question:
             return None
         terms = msgspec.structs.replace(terms, any_args=names)
         try:
-            words = await self._preview(self.view.id, terms)
+            words = await self._client.preview_grant(self.view.id, terms)
         except AgentGateError as error:
             say(f"  {bad('no grant')}: {printable(error.message)}")
             return None
@@ -136,11 +177,11 @@ class Question:
         return ()
 
 
-def read_answer(line: str) -> tuple[Literal["approve", "deny", "grant", "skip"] | None, str]:
-    """Return what a line answers, and the word to the agent that follows a yes or a no."""
+def read_answer(line: str) -> tuple[Choice | None, str]:
+    """Return what a line answers, and the word to the agent that follows a yes, a no or an edit."""
     first, _, word = line.partition(" ")
     answer, word = ANSWERS.get(first.rstrip(",.:;!").lower()), word.strip()
-    if word and answer not in ("approve", "deny"):
+    if word and answer not in ("approve", "deny", "edit"):
         return None, ""
     return answer, word[:WORDS_CHARS_MAX]
 

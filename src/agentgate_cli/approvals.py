@@ -343,7 +343,8 @@ async def decide(remote: Remote, approval_id: str, answer: Answer, *, as_json: b
 
     async with connected(ApprovalsClient, remote) as client:
         rid = await whole_id(client, approval_id)
-        edit = await editing.by_hand(client, rid) if answer.by_hand else answer.edit
+        by_hand = answer.by_hand
+        edit = await editing.by_hand(await client.get(rid)) if by_hand else answer.edit
         if edit is not None:
             await editing.confirm(client, rid, edit, confirmed=answer.confirmed)
         if answer.grant is not None and not answer.confirmed:

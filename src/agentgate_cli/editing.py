@@ -12,7 +12,7 @@ from agentgate_cli.style import note, say
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
-    from agentgate_client import ApprovalsClient, EditTerms
+    from agentgate_client import ApprovalsClient, ApprovalView, EditTerms
 
 HEAD = "Change what is to be another, save, and close; what you leave as it is stays so."
 """Said before the editor opens."""
@@ -34,27 +34,30 @@ def terms_of(pairs: tuple[str, ...], unset: tuple[str, ...]) -> EditTerms | None
         raise click.UsageError(f"{error}: see --set and --unset") from None
 
 
-async def by_hand(client: ApprovalsClient, rid: str) -> EditTerms:
+async def by_hand(view: ApprovalView) -> EditTerms:
     """Let a person change the arguments of a request in their editor (``$VISUAL``, ``$EDITOR``).
+
+    Args:
+        view: the request, all of it.
 
     Raises:
         Failure: it was not saved, nothing was changed, or it is no JSON object any more.
         click.UsageError: there is no editor.
     """
     import msgspec
-    from anyio import to_thread
 
-    view = await client.get(rid)
+    from agentgate_cli.editor import edited
+
     if view.shortened and "args" in view.shortened:
         raise Failure("the arguments are too long to be edited here: see --set")
     asked: dict[str, Any] = msgspec.json.decode(view.args)
     text = msgspec.json.format(msgspec.json.encode(asked), indent=2).decode() + "\n"
     note(HEAD)
-    edited = await to_thread.run_sync(lambda: click.edit(text, extension=".json"))
-    if edited is None:
-        raise Failure("nothing was saved, and nothing was answered: the approval still waits")
+    saved = await edited(text, ".json")
+    if saved == text:
+        raise Failure("nothing was changed, and nothing was answered: the approval still waits")
     try:
-        wanted = msgspec.json.decode(edited, type=dict[str, Any])
+        wanted = msgspec.json.decode(saved, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeError) as error:
         text = f"what was saved is no JSON object ({error}): the approval still waits"
         raise Failure(text) from None
@@ -89,14 +92,23 @@ async def confirm(client: ApprovalsClient, rid: str, edit: EditTerms, *, confirm
     """
     from agentgate_cli.terminal import Terminal
 
-    preview = await client.preview_edit(rid, edit)
-    lines = [printable(line) for line in preview.changes]
+    signature, *changes = await difference_shown(client, rid, edit)
     if confirmed:
         return
     if not Terminal.is_there():
-        raise click.UsageError(f"this would mean: {'; '.join(lines)}; add --yes to mean it")
-    say(printable(preview.signature))
-    for line in lines:
+        raise click.UsageError(f"this would mean: {'; '.join(changes)}; add --yes to mean it")
+    say(signature)
+    for line in changes:
         say(f"  {line}")
     if not click.confirm("Do you mean that?"):
         raise Failure("nothing was answered: the approval still waits")
+
+
+async def difference_shown(client: ApprovalsClient, rid: str, edit: EditTerms) -> list[str]:
+    """Return what an edit makes of a request, in lines: its signature, and each argument's change.
+
+    Raises:
+        AgentGateError: it can't be approved so.
+    """
+    preview = await client.preview_edit(rid, edit)
+    return [printable(preview.signature), *map(printable, preview.changes)]

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -31,6 +32,9 @@ ERASE_BELOW = "\x1b[J"
 """What terminals have taken for fifty years (ECMA-48 sections 8.3.22 and 8.3.39)."""
 
 BELL = "\a"
+
+KEPT_LINES = 1_000
+"""Of what others have to say while another program has the terminal: the newest."""
 
 SETTLE_S = 0.5
 """No key may have been pressed for so long before a question is asked: people need a quarter of a
@@ -92,6 +96,7 @@ class Terminal:
         self._drawing = threading.Lock()
         self._open = ""
         self._typed = ""
+        self._kept: deque[str] | None = None
 
     @staticmethod
     def is_there() -> bool:
@@ -120,9 +125,26 @@ class Terminal:
     def above(self, text: str) -> None:
         """Print lines; a question that is open stays below them, with what was typed."""
         with self._drawing:
+            if self._kept is not None:
+                self._kept.append(text)
+                return
             gone = erased(self._open + self._typed) if self._open else ""
             sys.stdout.write(f"{gone}{text.rstrip()}\n{self._open}{self._typed}")
             sys.stdout.flush()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let another program have the terminal; what is said meanwhile is said after."""
+        kept: deque[str] = deque(maxlen=KEPT_LINES)
+        with self._drawing:
+            self._kept = kept
+        try:
+            yield
+        finally:
+            with self._drawing:
+                self._kept = None
+            for text in kept:
+                self.above(text)
 
     async def line(self, question: str = "") -> str | None:
         """Wait for a line; None: the input has ended (Ctrl-D).

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 
 from agentgate_cli.answering import Given, Question
+from agentgate_cli.editing import by_hand
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
 from agentgate_cli.terminal import SETTLE_S, SWAPPED_S, Terminal
@@ -20,6 +21,7 @@ from agentgate_client import (
     ApprovalsClient,
     ApprovalView,
     ClientState,
+    EditTerms,
     ErrorCode,
     StateChanged,
 )
@@ -102,6 +104,8 @@ class Watch:
         self._agent = ""
         self._void = ""
         self._asking: anyio.CancelScope | None = None
+        self._is_editing = False
+        self._is_void = False
         self._rang = 0.0
 
     async def run(self, client: ApprovalsClient) -> None:
@@ -113,7 +117,7 @@ class Watch:
         self.name = client.health.principal
         who = printable(self.name)
         say(f"watching as {bold(who)}; asks appear here. Ctrl-C ends.")
-        say(dim("what follows y or n in a line is said to the agent: n not while they sleep"))
+        say(dim("what follows y, n or e in a line is said to the agent: n not while they sleep"))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.follow, client, tasks.cancel_scope)
             try:
@@ -188,9 +192,27 @@ class Watch:
         self.news.clear()
 
     def withdraw_question(self) -> None:
-        """The open question is void."""
-        if self._asking is not None:
+        """The open question is void; whoever is in their editor hears of it when they close it."""
+        self._is_void = True
+        if self._asking is not None and not self._is_editing:
             self._asking.cancel()
+
+    async def by_hand(self, view: ApprovalView) -> EditTerms:
+        """Let the person change the arguments of what they are asked about.
+
+        Raises:
+            Failure: nothing was changed, or it can't be used.
+            click.UsageError: there is no editor.
+        """
+        self._is_editing = True
+        try:
+            with self.terminal.lent():
+                return await by_hand(view)
+        finally:
+            self._is_editing = False
+            if self._is_void and self._asking is not None:
+                say(dim("  what you have made of it is not used:"))
+                self._asking.cancel()
 
     # Questions
 
@@ -248,11 +270,12 @@ class Watch:
         if self._void:
             what = "the same request again" if self._void == view.id else "this is another request"
             say(f"  {warn(what)}: an answer counts when no key was pressed for {SWAPPED_S:g} s")
-        self._asked = view.id
+        self._asked, self._is_void = view.id, False
         answer: Given | Literal["skip"] | None = None
         with anyio.CancelScope() as self._asking:
             quiet_s = SWAPPED_S if self._void else SETTLE_S
-            answer = await Question(self.terminal, view, client.preview_grant).ask(quiet_s)
+            question = Question(self.terminal, view, client, self.by_hand)
+            answer = await question.ask(quiet_s)
         self._void = view.id if self._asking.cancelled_caught else ""
         self._asking, self._asked = None, ""
         if self._void:
@@ -299,7 +322,12 @@ class Watch:
         try:
             code = answer.code[:CODE_CHARS_MAX]
             now = await client.decide(
-                view.id, answer.decision, code=code, grant=answer.grant, word=answer.word
+                view.id,
+                answer.decision,
+                code=code,
+                grant=answer.grant,
+                word=answer.word,
+                edit=answer.edit,
             )
         except AgentGateError as error:
             self.answered.discard(view.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.cli.looking import Looking, looking
 from tests.cli.support import AGENT_TOKEN, OWNER_TOKEN, Served, ended, run, write_files
 
-QUESTION = "approve? [y]es, [n]o, [g]rant, [s]kip:"
+QUESTION = "approve? [y]es, [n]o, [e]dit, [g]rant, [s]kip:"
 CALL = ("set_light", "room=bedroom", "on=true")
 
 
@@ -61,6 +62,32 @@ def test_ctrl_c_while_it_asks_ends_both_and_leaves_the_terminal_as_it_was(tmp_pa
         person.interrupt()
         person.see("shutting down")
         assert termios.tcgetattr(person.master)[3] == modes
+        assert person.end() == 0
+        assert "Traceback" not in person.text
+
+
+def test_the_log_waits_for_an_editor_and_the_end_of_the_gateway_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, editor = tmp_path / "gate", tmp_path / "editor"
+    os.mkfifo(gate)
+    editor.write_text(f"#!/bin/sh\necho the editor is open\ncat {gate}\n")
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    with at_the_gateway(tmp_path) as (person, served):
+        served.calling(*CALL)
+        person.see(QUESTION)
+        person.type("e\n")
+        person.see("the editor is open")
+        assert served.as_agent("call", "get_temperature", "room=kitchen").returncode == 0
+        gate.write_text("the editor closes\n")
+        person.see("agent connected", times=2)
+        text = person.text
+        assert text.index("the editor closes") < text.rindex("agent connected")
+        person.see("no edit: nothing was changed")
+        person.type("e\n")
+        person.see("the editor is open", times=2)
+        person.interrupt()
         assert person.end() == 0
         assert "Traceback" not in person.text
 

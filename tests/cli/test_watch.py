@@ -22,7 +22,7 @@ from tests.cli.test_prompt import approval
 from agentgate_cli.terminal import Terminal
 from agentgate_cli.watch import Watch
 
-QUESTION = "approve? [y]es, [n]o, [g]rant, [s]kip: "
+QUESTION = "approve? [y]es, [n]o, [e]dit, [g]rant, [s]kip: "
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from agentgate_proto.errors import ErrorCode
 
 FILLERS = 20
 WIDTH = 100
-QUESTION = "approve? [y]es, [n]o, [g]rant, [s]kip: "
+QUESTION = "approve? [y]es, [n]o, [e]dit, [g]rant, [s]kip: "
 UNSEEN = "1\u03360\u03360\u0336 \u05d0 100 \u05d1 9 \u2800\ufe0f \U000e0100 \u034f a\u3164b"
 """Struck through, turned round, blank, and not there at all."""
 
