@@ -41,12 +41,24 @@ def result_line(data: dict[str, Any]) -> str:
     """Say how a tool call ended."""
     tool, status = printable(text_in(data, "tool")), text_in(data, "status")
     late = dim(" (after the run)") if data.get("late") else ""
+    people = people_line(data)
     if status == "executed":
         result = fold(compact(data.get("result")), RESULT_CHARS_MAX)
-        return f"← {tool}: {good('executed')}{late} {result}"
+        return f"← {tool}: {good('executed')}{late} {result}{people}"
     colour = warn if status in ("unknown", "expired", "cancelled") else bad
     error = fold(printable(text_in(data, "error")), RESULT_CHARS_MAX)
-    return f"← {tool}: {colour(printable(status.replace('_', ' ')))}{late} {error}"
+    return f"← {tool}: {colour(printable(status.replace('_', ' ')))}{late} {error}{people}"
+
+
+def people_line(data: dict[str, Any]) -> str:
+    """Say below it what people have made of a tool call, if anything; the error has a no's word."""
+    said = []
+    if "edited" in data:
+        said.append(f"ran with {fold(compact(data['edited']), ARGS_CHARS_MAX)}, as a person edited")
+    word = text_in(data, "word")
+    if word and not text_in(data, "error").endswith(f": {word}"):
+        said.append(f"the person says: “{fold(printable(word), RESULT_CHARS_MAX)}”")
+    return f"\n  {dim('; '.join(said))}" if said else ""
 
 
 def approval_line(data: dict[str, Any]) -> str:

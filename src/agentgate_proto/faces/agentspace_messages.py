@@ -87,11 +87,11 @@ class Stream:
         return self._about("chat.stream.reset", **withdrawn, reason=said.reason)
 
     def _tool_result(self, said: Said) -> dict[str, Any]:
-        late = {"late": True} if said.late else {}
+        more = said.of_people | ({"late": True} if said.late else {})
         if not said.has_error:
-            return self._about_tool("tool.result", said, result=said.result, **late)
+            return self._about_tool("tool.result", said, result=said.result, **more)
         text = words_of(said.error)
-        return self._about_tool("tool.error", said, error=text, status=said.status, **late)
+        return self._about_tool("tool.error", said, error=text, status=said.status, **more)
 
     def _about(self, kind: str, **more: Any) -> dict[str, Any]:
         return {"type": kind, "requestId": self.id, **more}

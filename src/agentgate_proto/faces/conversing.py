@@ -100,6 +100,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     status: str = ""
     result: msgspec.Raw = NOTHING
     error: msgspec.Raw = NOTHING
+    word: str = ""
+    edited: msgspec.Raw = NOTHING
     late: bool = False
     client: bool = False
     iterations: int = 0
@@ -111,6 +113,13 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     def has_error(self) -> bool:
         """Whether a tool call has an error for its result."""
         return self.error != NOTHING
+
+    @property
+    def of_people(self) -> dict[str, Any]:
+        """What people have made of a call, as an event has it: ``word`` and ``edited``, if any."""
+        word = {"word": self.word} if self.word else {}
+        edited = msgspec.json.decode(self.edited)
+        return word if edited is None else {**word, "edited": edited}
 
 
 said_by = msgspec.json.Decoder(Said).decode

@@ -272,7 +272,7 @@ class Execution(Conversation):
     def _result_of(self, said: Said) -> dict[str, Any]:
         failed = said.has_error
         text = words_of(said.error) if failed else text_of(said.result)
-        data: dict[str, Any] = {"tool_call_id": said.call, "result": text}
+        data: dict[str, Any] = {"tool_call_id": said.call, "result": text, **said.of_people}
         if failed:
             data |= {"is_error": True, "status": said.status}
         if said.late:

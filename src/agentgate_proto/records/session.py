@@ -58,9 +58,10 @@ class EventKind(StrEnum):
     """A person is asked about a tool call: ``run``, ``call``, ``approval`` (its id), ``rule``,
     ``signature``, ``expires_at``."""
     TOOL_RESULT = "tool_result"
-    """``run``, ``call``, ``tool``, ``status``, and ``result`` or ``error``; ``late``: the call was
-    closed before, and this is what became of it; ``still_running``: its tool is not, and what
-    becomes of it follows as ``late``."""
+    """``run``, ``call``, ``tool``, ``status``, and ``result`` or ``error``; ``word`` and
+    ``edited``: what people said to the agent, and the arguments that it ran with, if a person had
+    changed them; ``late``: the call was closed before, and this is what became of it;
+    ``still_running``: its tool is not, and what becomes of it follows as ``late``."""
     USAGE = "usage"
     """``run``, ``model``, ``usage``, ``cost_micros``, ``status`` of the run's sum so far."""
     NOTE = "note"

@@ -18,7 +18,7 @@ from agentgate_proto.models.request import (
     Turn,
     UserTurn,
 )
-from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.outcome import Status, people_say
 from agentgate_proto.records.session import EventKind, LogRow
 
 LOOK_FIRST = "it may have taken effect: do not repeat it without looking first"
@@ -219,7 +219,7 @@ class History:
     def _return(self, data: ResultData) -> None:
         if data.late:
             self.unsettled.pop(data.call, None)
-            text = cut(data.text, self._result_chars_max)
+            text = data.shown(self._result_chars_max)
             self._late.append(f"[{data.tool}, call {data.call}, has ended meanwhile: {text}]")
             return
         if self.open.pop(data.call, None) is None:
@@ -228,7 +228,7 @@ class History:
             self.unsettled[data.call] = data.tool
         self._returns[data.call] = ToolReturn(
             id=data.call,
-            text=cut(data.text, self._result_chars_max),
+            text=data.shown(self._result_chars_max),
             is_error=data.status != "executed",
         )
         turns = self.groups[-1].turns if self.groups else []
@@ -321,6 +321,8 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
         error: why there is no result.
         late: the call was closed before.
         still_running: it is closed, but its tool is not.
+        word: what people said to the agent when they were asked.
+        edited: the arguments that it ran with, if a person had changed them.
     """
 
     run: str
@@ -331,10 +333,19 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     late: bool = False
     still_running: bool = False
+    word: str = ""
+    edited: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+    def shown(self, chars_max: int) -> str:
+        """What the model is shown: so much of how it ended, and what people have made of it."""
+        edited = self.edited
+        ran = None if edited is msgspec.UNSET else cut(bytes(edited).decode(), chars_max)
+        text, said = cut(self.text, chars_max), people_say(self.word, ran, self.error)
+        return f"{text}\n\n{said}" if said else text
 
     @property
     def text(self) -> str:
-        """What the model is shown."""
+        """How it ended."""
         if self.status == Status.UNKNOWN:
             return f"{self.error}; {LOOK_FIRST}"
         if self.error or not bytes(self.result):

@@ -80,6 +80,10 @@ def log_outcome(
         data["result"] = outcome.data
     else:
         data["error"] = outcome.message
+    if outcome.word:
+        data["word"] = outcome.word
+    if outcome.edited is not msgspec.UNSET:
+        data["edited"] = outcome.edited
     if run is None:
         data["late"] = True
     log_and_feed(session, EventKind.TOOL_RESULT, data, now)

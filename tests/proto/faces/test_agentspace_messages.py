@@ -62,6 +62,18 @@ def test_thinking_and_what_else_happens_in_a_run() -> None:
     ]
 
 
+def test_a_result_has_what_people_made_of_the_call() -> None:
+    call = {"call": "c1", "tool": "light"}
+    result, denied = told(
+        event("tool_result", **call, status="executed", result=1, word="so", edited={"a": 2}),
+        event("tool_result", **call, status="denied", error="Denied by user: no", word="no"),
+    )
+    assert result is not None
+    assert denied is not None
+    assert (result["word"], result["edited"]) == ("so", {"a": 2})
+    assert (denied["word"], "edited" in denied) == ("no", False)
+
+
 def test_tools_and_who_is_asked_about_them() -> None:
     head = {"requestId": "t1", "toolCallId": "c1"}
     call, approval, result, denied, late = told(

@@ -181,6 +181,12 @@ def test_a_tool_that_failed_says_so() -> None:
     ]
 
 
+def test_a_result_has_what_people_made_of_the_call() -> None:
+    result = {"call": "c1", "tool": "x", "status": "executed", "result": 1}
+    it = running().tell(event("tool_result", **result, word="softly", edited={"a": 2}))
+    assert data(it) == [{"tool_call_id": "c1", "result": "1", "word": "softly", "edited": {"a": 2}}]
+
+
 def test_a_run_that_ended_otherwise_says_how() -> None:
     it = running().tell(
         ended("cancelled", reason="by its owner", still_running=[{"call": "c1", "tool": "x"}])

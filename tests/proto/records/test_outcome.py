@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.records.outcome import Outcome, Status, ended, executed, failed, unknown
+from agentgate_proto.records.outcome import (
+    Outcome,
+    Status,
+    ended,
+    executed,
+    failed,
+    people_say,
+    unknown,
+)
 
 
 def test_an_executed_tool_has_data_and_no_error() -> None:
@@ -79,3 +87,14 @@ def test_the_words_of_every_status_are_those_of_the_wire() -> None:
         "unknown",
         "cancelled",
     ]
+
+
+def test_what_people_made_of_a_call_is_said_unless_the_error_says_it() -> None:
+    ran = 'A person has changed the arguments before it ran; these were: {"a":1}.'
+    word = "The person who was asked says: no"
+    assert people_say("", None) == ""
+    assert people_say("", '{"a":1}') == ran
+    assert people_say("no", '{"a":1}', "no such lamp") == f"{ran} {word}"
+    no = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON, "no")
+    assert people_say("no", None, no.message) == ""
+    assert people_say("yes\nno", None, no.message) == "The person who was asked says: yes\nno"

@@ -128,6 +128,38 @@ def test_of_a_long_result_the_model_is_shown_the_beginning(late: bool) -> None:
         assert history.groups[0].turns[-1] == ToolTurn((ToolReturn(id="c1", text=text),))
 
 
+def test_of_a_long_result_what_people_said_is_shown_all_the_same_and_so_much_of_what_ran() -> None:
+    history = Fed(result_chars_max=5)
+    history.message("one")
+    history.called("c1")
+    history.returned("c1", result="123456789", word="not so many", edited={"n": 12})
+    text = (
+        "12345\n[4 further characters are not shown]\n\n"
+        'A person has changed the arguments before it ran; these were: {"n":\n'
+        "[3 further characters are not shown]. The person who was asked says: not so many"
+    )
+    assert history.groups[0].turns[-1] == ToolTurn((ToolReturn(id="c1", text=text),))
+
+
+def test_what_people_said_of_a_call_that_ends_late_is_told_with_it() -> None:
+    history = Fed()
+    history.message("one")
+    history.called("c1")
+    history.returned("c1", status="unknown", error="cut short", still_running=True)
+    history.returned("c1", result="written", late=True, word="once")
+    told = "written\n\nThe person who was asked says: once"
+    assert history.worded("") == f"[t, call c1, has ended meanwhile: {told}]\n\n"
+
+
+def test_the_word_of_a_no_stands_in_its_error_and_is_shown_once() -> None:
+    history = Fed()
+    history.message("one")
+    history.called("c1")
+    history.returned("c1", status="denied", error="Denied by user: not now", word="not now")
+    back = ToolReturn(id="c1", text="Denied by user: not now", is_error=True)
+    assert history.groups[0].turns[-1] == ToolTurn((back,))
+
+
 def test_cutting_leaves_short_texts_alone() -> None:
     assert cut("12345", 5) == "12345"
 

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.faces.acp.messages import chunk, shown_text, text_block
-from agentgate_proto.faces.conversing import Said, text_of, words_of
+from agentgate_proto.faces.conversing import NOTHING, Said, text_of, words_of
+from agentgate_proto.records.outcome import people_say
 from agentgate_proto.records.session import EventKind
 from agentgate_proto.records.session_views import GAP, SessionEvent
 from agentgate_proto.records.usage import MICROS
@@ -224,6 +225,8 @@ def noted_update(call: str, text: str) -> Update:
 def result_update(said: Told) -> Update:
     """A call has ended."""
     is_done = said.status == EXECUTED
+    error = "" if is_done else words_of(said.error)
+    ran = None if said.edited == NOTHING else bytes(said.edited).decode()
     update: Update = {
         "sessionUpdate": "tool_call_update",
         "toolCallId": said.call,
@@ -233,8 +236,16 @@ def result_update(said: Told) -> Update:
         text = text_of(said.result)
         update["rawOutput"] = said.result
     else:
-        text = f"{said.status}: {words_of(said.error)}"
-    if len(text) > RESULT_CHARS_MAX:
-        text = text[:RESULT_CHARS_MAX] + " …"
-    update["content"] = [{"type": "content", "content": text_block(text)}]
+        text = f"{said.status}: {error}"
+    texts = [text, people_say(said.word, ran, error)]
+    if ran is not None:
+        update["rawInput"] = said.edited
+    update["content"] = [
+        {"type": "content", "content": text_block(shortened(text))} for text in texts if text
+    ]
     return update
+
+
+def shortened(text: str) -> str:
+    """Return so much of a text as is shown."""
+    return text if len(text) <= RESULT_CHARS_MAX else text[:RESULT_CHARS_MAX] + " …"

@@ -99,6 +99,9 @@ class Transcript:
         text = words_of(said.error) if said.has_error else text_of(said.result)
         if said.call in self.pending:
             self.pending.remove(said.call)
+        if said.of_people:
+            value = {"toolCallId": said.call, **said.of_people}
+            self._put("CUSTOM", name="agentgate.people", value=value)
         self._put(
             "TOOL_CALL_RESULT",
             messageId=f"{said.call}-result",

@@ -18,7 +18,7 @@ from agentgate_proto.faces.mcp.eras import MODERN
 from agentgate_proto.faces.mcp.names import GATE_RESULT, MCP_FORM
 from agentgate_proto.faces.mcp.server_errors import server_error
 from agentgate_proto.faces.mcp.tools import KEY, TITLED_SINCE, structured
-from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.outcome import Outcome, Status, people_say
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.rpc.jsonrpc import UNREADABLE
 from agentgate_proto.rpc.results import ToolRow
@@ -132,13 +132,8 @@ def outcome_result(
 
 def of_people(outcome: Outcome) -> str:
     """What people who were asked have made of a call, in words for a model; "": nothing."""
-    said = []
-    if outcome.edited is not msgspec.UNSET:
-        ran = bytes(outcome.edited).decode()
-        said.append(f"A person has changed the arguments before it ran; these were: {ran}.")
-    if outcome.word and outcome.code != ErrorCode.DENIED_BY_PERSON:  # its message has the word
-        said.append(f"The person who was asked says: {outcome.word}")
-    return " ".join(said)
+    ran = None if outcome.edited is msgspec.UNSET else bytes(outcome.edited).decode()
+    return people_say(outcome.word, ran, outcome.message)
 
 
 def pending_result(

@@ -102,3 +102,19 @@ def test_of_a_long_result_the_beginning_is_shown() -> None:
     text = msgspec.json.encode({"call": "c", "status": "executed", "result": "x" * 20_000})
     told = result_update(msgspec.json.decode(text, type=Told))
     assert len(told["content"][0]["content"]["text"]) == RESULT_CHARS_MAX + 2
+
+
+def test_what_people_made_of_a_call_stands_below_its_result_with_what_ran() -> None:
+    text = b'{"call":"c","status":"executed","result":"on","word":"softly","edited":{"level":3}}'
+    told = result_update(msgspec.json.decode(text, type=Told))
+    result, people = (block["content"]["text"] for block in told["content"])
+    assert result == "on"
+    assert people == (
+        'A person has changed the arguments before it ran; these were: {"level":3}. '
+        "The person who was asked says: softly"
+    )
+    assert msgspec.json.encode(told["rawInput"]) == b'{"level":3}'
+    text = b'{"call":"c","status":"denied","error":"Denied by user: no","word":"no"}'
+    told = result_update(msgspec.json.decode(text, type=Told))
+    assert [block["content"]["text"] for block in told["content"]] == ["denied: Denied by user: no"]
+    assert "rawInput" not in told

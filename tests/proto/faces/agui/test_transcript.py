@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from tests.proto.faces.stories import event
 
 from agentgate_proto.faces.agui.transcript import Transcript
@@ -75,6 +76,20 @@ def test_calls_belong_to_what_was_said_last() -> None:
     assert (it.events[4]["delta"], it.events[6]["content"]) == ('{"a":1}', '{"b":2}')
     assert it.events[-1]["content"] == "cut off"
     assert it.pending == ["c2"]
+
+
+def test_what_people_made_of_a_call_is_told_before_its_result() -> None:
+    result = {"call": "c1", "tool": "read", "status": "executed", "result": 1}
+    it = told(
+        event("tool_result", **result, word="softly", edited={"a": 2}),
+        event("tool_result", **result, word="softly"),
+    )
+    assert [each["type"] for each in it.events] == ["CUSTOM", "TOOL_CALL_RESULT"] * 2
+    assert it.events[0]["name"] == "agentgate.people"
+    assert msgspec.json.encode(it.events[0]["value"]) == (
+        b'{"toolCallId":"c1","word":"softly","edited":{"a":2}}'
+    )
+    assert it.events[2]["value"] == {"toolCallId": "c1", "word": "softly"}
 
 
 def test_a_call_of_an_answer_that_says_nothing_has_a_message_of_its_own() -> None:
