@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
+from functools import cache
 from typing import Any, TypeVar
 
 from msgspec import inspect
@@ -53,9 +54,16 @@ def decode(root: Node, kind: type[T], *, name: str) -> T:
         TypeError: ``kind`` contains what is not supported: a programmer's error.
     """
     decoder = Decoder(name)
-    value: T = decoder.convert(root, inspect.type_info(kind), (), root.line)
+    wanted_type: Any = kind
+    value: T = decoder.convert(root, looked_at(wanted_type), (), root.line)
     raise_first(decoder.errors)
     return value
+
+
+@cache
+def looked_at(kind: Any) -> inspect.Type:
+    """What msgspec knows of a type. To look takes longer than to convert a document."""
+    return inspect.type_info(kind)
 
 
 class Failed:

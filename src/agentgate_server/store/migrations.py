@@ -1,7 +1,7 @@
 """The schema of the file, and how an older file becomes a newer one.
 
-Each migration is one transaction; ``PRAGMA user_version`` counts those that were done. A released
-migration is never edited: what comes later is a new one. The indexes are exactly those that the
+Each migration of an older file is one transaction; ``PRAGMA user_version`` counts those that were
+done. A released migration is never edited: what comes later is a new one. The indexes are exactly those that the
 queries of :mod:`agentgate_server.store.statements`,
 :mod:`agentgate_server.store.session_statements` and :mod:`agentgate_server.store.usage_sums` name.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
+from threading import Lock
 
 from agentgate_server.store import usage_sums
 
@@ -32,6 +34,12 @@ AUDIT_TRIGGERS = {
 """What keeps the audit append-only, by name; there is nothing else that fires on that table."""
 
 FIRES_ON_AUDIT = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+
+NEW_EPOCH = "UPDATE meta SET value = lower(hex(randomblob(16))) WHERE key = 'epoch'"
+"""No two files have the same."""
+
+BUILDING = Lock()
+"""Who has it makes a new file."""
 
 Migration = tuple[str, ...]
 
@@ -314,12 +322,41 @@ VERSION = len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Do the migrations that were not done yet.
+    """Do the migrations that were not done yet. A new file gets them all at once, or none.
 
     Raises:
         sqlite3.Error: a step failed. Those before it are kept, it left nothing.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version:
+        take_steps(connection, migrations, version)
+        return
+    with BUILDING:
+        empty = built(tuple(migrations))
+        empty.execute(NEW_EPOCH)
+        empty.backup(connection)
+
+
+@cache
+def built(migrations: tuple[Migration, ...]) -> sqlite3.Connection:
+    """An empty database in memory: on a disk each step would have to wait for it."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        take_steps(connection, migrations, 0)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def take_steps(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], version: int
+) -> None:
+    """Do the migrations that come after a version, each in a transaction of its own.
+
+    Raises:
+        sqlite3.Error: a step failed. Those before it are kept, it left nothing.
+    """
     for number, statements in enumerate(migrations[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from agentgate_server.store.migrations import (
     VERSION,
     migrate,
     restore_triggers,
+    take_steps,
 )
 from agentgate_server.store.rows import COLUMNS, row_of
 from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.store.statements import EPOCH
 
 
 @pytest.fixture
@@ -68,6 +71,7 @@ def test_an_older_file_gets_only_what_it_lacks(connection: sqlite3.Connection) -
 
 
 def test_a_migration_that_fails_leaves_what_was_before_it(connection: sqlite3.Connection) -> None:
+    migrate(connection, MIGRATIONS[:-1])
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)", "CREATE TABLE later (x)")])
 
@@ -77,6 +81,33 @@ def test_a_migration_that_fails_leaves_what_was_before_it(connection: sqlite3.Co
 
     migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)",)])
     assert "later" in tables(connection)
+
+
+def test_a_new_file_gets_all_at_once_or_nothing(connection: sqlite3.Connection) -> None:
+    broken = [*MIGRATIONS, ("CREATE TABLE later (x)", "CREATE TABLE later (x)")]
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, broken)
+    assert not tables(connection)
+    assert pragma(connection, "user_version") == 0
+
+
+def test_a_new_file_is_what_its_steps_would_have_made(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as stepwise:
+        take_steps(stepwise, MIGRATIONS, 0)
+        schema = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
+        assert connection.execute(schema).fetchall() == stepwise.execute(schema).fetchall()
+        for name in ("user_version", "application_id"):
+            assert pragma(connection, name) == pragma(stepwise, name)
+
+
+def test_no_two_new_files_have_the_same_epoch() -> None:
+    epochs = set()
+    for _ in range(3):
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+            migrate(new)
+            epochs |= set(new.execute(EPOCH))
+    assert len(epochs) == 3
 
 
 def test_a_file_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
