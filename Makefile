@@ -35,7 +35,7 @@ demo: $(VENV)/.installed
 demo-relay: $(VENV)/.installed
 	@$(BIN)/python examples/relay/run.py
 
-test: lint types unit
+test: lint unit
 	@command -v caddy >/dev/null || echo "WARNING: the recipe for Caddy IS NOT TESTED: there is no caddy here" >&2
 	@command -v javac >/dev/null || echo "WARNING: ports/java IS NOT TESTED: there is no JDK here" >&2
 
@@ -58,7 +58,8 @@ flows: $(VENV)/.installed-test
 # Four at a time, the longest first: the first two mostly wait for processes of their own. Attacks
 # come alone, for they take all the time of the machine and measure what is left of it.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=4 --keep-going --output-sync=target ends commands adapters outside simulated covered
+	$(MAKE) --jobs=4 --keep-going --output-sync=target \
+		ends commands adapters outside covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test

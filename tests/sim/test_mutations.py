@@ -13,13 +13,13 @@ from tests.sim.mutations.trial import run_trial
 
 MUTATIONS_MIN = 25
 
-PARTS = 6
+PARTS = 12
 """All bugs take longer than a test run may: each run tries one of so many parts of them, and ``make
 mutations`` all."""
 
-AS_IT_IS = replace(NONE, seeds=150, relays=40, crowds=10)
-"""Nothing may be found where there is no bug, in as many worlds as most bugs have: ``make
-mutations`` plays as many as any."""
+AS_IT_IS = replace(NONE, seeds=40, relays=10, crowds=3)
+"""Nothing may be found where there is no bug: ``make mutations`` plays as many worlds as any bug
+has."""
 
 PART = MUTATIONS[0 if is_fixed() else fresh_base() % PARTS :: PARTS]
 

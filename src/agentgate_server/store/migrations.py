@@ -1,8 +1,8 @@
 """The schema of the file, and how an older file becomes a newer one.
 
 Each migration of an older file is one transaction; ``PRAGMA user_version`` counts those that were
-done. A released migration is never edited: what comes later is a new one. The indexes are exactly those that the
-queries of :mod:`agentgate_server.store.statements`,
+done. A released migration is never edited: what comes later is a new one. The indexes are exactly
+those that the queries of :mod:`agentgate_server.store.statements`,
 :mod:`agentgate_server.store.session_statements` and :mod:`agentgate_server.store.usage_sums` name.
 """
 

@@ -133,8 +133,15 @@ class Api:
             raise RuntimeError("telegram needs asyncio; the gateway runs on another loop") from None
         quiet_the_library()
         os.environ.setdefault("PTB_TIMEDELTA", "1")  # the library warns of its old default
+        trusted = {"verify": httpx.create_ssl_context()}  # read once: it takes its time
         self._requests = [
-            kind(size, read_timeout=CALL_S, write_timeout=CALL_S, connect_timeout=CALL_S)
+            kind(
+                size,
+                read_timeout=CALL_S,
+                write_timeout=CALL_S,
+                connect_timeout=CALL_S,
+                httpx_kwargs=trusted,
+            )
             for kind, size in ((Polls, 1), (Calls, CONNECTIONS_MAX))
         ]
         polls, calls = self._requests
