@@ -118,7 +118,7 @@ async def test_what_people_made_of_a_call_is_told_below_its_result(form: Form) -
     async def edited(tool: str, args: dict[str, Any]) -> CallResult:
         return CallResult(data="lit", word="softer at night", edited={"level": 3})
 
-    answer = wanted(form, ("c1", "lights", written(form, "{}")))
+    answer = wanted(form, ("c1", "lights", written(form, '{"room":"hall"}')))
     (result,) = await Kit(form, ROWS).run_with(edited, answer)
     text = next(each for each in texts_in(result) if each.startswith("lit"))
     assert text == (
