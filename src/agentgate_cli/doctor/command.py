@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ STYLES = {"ok": good, "doubt": warn, "broken": bad}
 def doctor(config_file: Path, permissions: Path | None, as_json: bool) -> int:
     """Try everything that the gateway stands on, and say for each trouble what to do.
 
-    Unlike 'agent-gate check', which reads files only, it asks Home Assistant and Telegram, and the
-    gateway itself if it runs. It changes nothing; in the Telegram chat the bot is seen typing for
-    a moment.
+    Unlike 'agent-gate check', which reads files only, it asks Home Assistant, Telegram, the vendors
+    of models and other gateways, starts MCP servers for a moment, and asks the gateway itself if it
+    runs. It calls no tool and no model, and changes nothing; in the Telegram chat the bot is seen
+    typing for a moment.
 
     \b
     Examples:
@@ -36,6 +38,8 @@ def doctor(config_file: Path, permissions: Path | None, as_json: bool) -> int:
     """
     import anyio
 
+    # what goes wrong is told below, in its place; without a handler Python would print it, too
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         results = anyio.run(examine, config_file, permissions, not as_json)
     except Failure as failure:

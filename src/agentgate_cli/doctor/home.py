@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from agentgate_cli.doctor.home_socket import socket_trouble
 from agentgate_cli.doctor.open_doors import open_doors
 from agentgate_cli.doctor.probe import Patient, Report, broken, doubtful
+from agentgate_cli.doctor.reaching import unreached
 from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def try_address(config: HomeAssistantConfig) -> Report:
             "GET", "/manifest.json", timeout_s=WAIT_S, effects=Effects.READ
         )
     except (EffectUnknown, NotStarted, ToolFailed) as error:
-        return Report(findings=(unreached(str(error), config),))
+        return Report(findings=(unreached_home(str(error), config),))
     finally:
         await backend.aclose()
     if answer.status in ASIDE and (trouble := refused(answer, config)):
@@ -143,7 +144,7 @@ async def ask_home(backend: HttpBackend, config: HomeAssistantConfig) -> Report:
         states = await ask("GET", "/api/states")
         deaf = await socket_trouble(backend, config.token.value)
     except (EffectUnknown, NotStarted, ToolFailed) as error:
-        return Report(findings=(unreached(str(error), config),))
+        return Report(findings=(unreached_home(str(error), config),))
     findings = [no_administrator(may.status)] if may.status in NOT_ALLOWED else []
     findings += [] if deaf is None else [deaf]
     version, name = (printable(str(about.get(key, "?"))) for key in ("version", "location_name"))
@@ -227,28 +228,16 @@ def refused(answer: Answer, config: HomeAssistantConfig) -> Finding | None:
     return broken(f"it answers {status}", "see Home Assistant's log (Settings, System, Logs)")
 
 
-def unreached(text: str, config: HomeAssistantConfig) -> Finding:
+def unreached_home(text: str, config: HomeAssistantConfig) -> Finding:
     """Say what to do where no answer came, by the words for why."""
-    host = urlsplit(config.url).hostname or ""
-    text = text.removeprefix("Home Assistant could not be reached: ")
-    text = text.removesuffix("; nothing was sent")
-    elsewise = "open {url} in a browser on this machine; is Home Assistant running there?"
-    step = next((step for sign, step in STEPS.items() if sign in text), elsewise)
-    message = f"{config.url} can't be reached: {printable(text)}"
-    return broken(message, step.format(url=config.url, host=host))
+    return unreached(text, str(config.url), f"{KEY}.url", f"{KEY}.ca", STEPS)
 
 
 STEPS = {
-    "no TLS": "write http:// in services.homeassistant.url, or the port that speaks TLS",
     "closed before it stood": (
         "write http:// if it has no TLS; else see whether Home Assistant is up at {url}"
     ),
-    "ostname mismatch": "use a name that is in its certificate in services.homeassistant.url",
-    "not valid for": "use a name that is in its certificate in services.homeassistant.url",
     "certificate has expired": "renew the certificate of Home Assistant",
-    "certificate is not good": (
-        "name the PEM file of the authority that signed it in services.homeassistant.ca"
-    ),
     "was refused": (
         "start Home Assistant, or correct the port (8123 as a rule): nothing listens at {url}"
     ),
@@ -256,7 +245,6 @@ STEPS = {
         "write its address in numbers, as in http://192.168.1.20:8123: this machine does not know "
         "the name {host}"
     ),
-    "in time": "see whether this machine reaches it (ping {host}), and what a firewall says",
-    "within": "see whether this machine reaches it (ping {host}), and what a firewall says",
+    "": "open {url} in a browser on this machine; is Home Assistant running there?",
 }
-"""What to do, by what the reason holds."""
+"""What to do about a house, where that is more than about others."""

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 import anyio
 
+from agentgate_cli.doctor.backends import reach_backends
 from agentgate_cli.doctor.certificate import reach_certificate
 from agentgate_cli.doctor.clock import reach_clock
 from agentgate_cli.doctor.companion import reach_companion
 from agentgate_cli.doctor.home import reach_home
 from agentgate_cli.doctor.listening import reach_gateway, reach_listener
+from agentgate_cli.doctor.mcp_servers import reach_servers
+from agentgate_cli.doctor.models import reach_models
 from agentgate_cli.doctor.ntfy import reach_ntfy
 from agentgate_cli.doctor.probe import Patient, Probe, Report, broken, with_step
 from agentgate_cli.doctor.storage import reach_audit, reach_database
 from agentgate_cli.doctor.telegram import reach_telegram
+from agentgate_cli.doctor.upstreams import reach_upstreams
 from agentgate_server.checking.files import CONFIGURATION
 from agentgate_server.policy.linting import Finding, Level
 
@@ -94,6 +98,30 @@ PROBES = (
         about="Home Assistant is there and knows the token, and agents open nothing there unasked",
         step="correct services.homeassistant in config.yaml",
         reach=reach_home,
+    ),
+    Probe(
+        name="http_tools",
+        about="the servers of HTTP tools can be connected to, as far as they may be reached",
+        step="correct the file that tools.http in config.yaml names",
+        reach=reach_backends,
+    ),
+    Probe(
+        name="mcp_servers",
+        about="MCP servers start or can be reached, and say what they offer",
+        step="correct tools.mcp in config.yaml",
+        reach=reach_servers,
+    ),
+    Probe(
+        name="models",
+        about="the vendors of models are there, take the key, and know the model",
+        step="correct sessions.models in config.yaml",
+        reach=reach_models,
+    ),
+    Probe(
+        name="upstreams",
+        about="gateways behind this one are there, take the token, and have the tools",
+        step="correct upstreams in config.yaml",
+        reach=reach_upstreams,
     ),
     Probe(
         name="telegram",

@@ -23,6 +23,8 @@ in order, and then the vendor's own end::
 ``Reply(status=429, retry_after="2")`` is an error instead of a stream, in the vendor's form.
 ``chunk_bytes=7`` cuts the stream into pieces of 7 bytes; ``delay_s=0.02`` waits before each step.
 
+``GET /v1/models`` lists ``models``, and ``GET /v1/models/NAME`` tells of one.
+
 It refuses what the vendors refuse: another API key, no messages, a tool call whose result is
 missing or is somebody else's, and Anthropic's ``temperature``. ``await server.until(lambda: …)``
 waits for something to hold: it looks again whenever a request comes or a stream ends.
@@ -110,6 +112,8 @@ class ModelServer:
     Attributes:
         replies: what the next requests are answered with.
         requests: all that came, counting included, in their order.
+        models: those that it lists.
+        aliases: further names by which it knows one.
         tokens: what counting answers; None: there is no counting; 0: an estimate.
         left: streams that the client left before their end.
         streaming: streams under way.
@@ -119,6 +123,8 @@ class ModelServer:
         self.api_key = api_key
         self.replies: deque[Reply] = deque()
         self.requests: list[HttpRequest] = []
+        self.models: list[str] = []
+        self.aliases: set[str] = set()
         self.tokens: int | None = 0
         self.left = 0
         self.streaming = 0
@@ -164,6 +170,8 @@ class ModelServer:
         """Answer a request."""
         self.requests.append(request)
         self.change()
+        if request.method == "GET":
+            return self.listed(request)
         form = FORMS.get((request.method, request.target))
         if request.target == "/v1/messages/count_tokens" and self.tokens is not None:
             estimate = math.ceil(len(request.body) / BYTES_PER_TOKEN)
@@ -185,6 +193,21 @@ class ModelServer:
             return refusal
         headers = {"content-type": "text/event-stream; charset=utf-8"}
         return StreamedResponse(chunks=self.stream(form(body, reply), reply), headers=headers)
+
+    def listed(self, request: HttpRequest) -> HttpResponse:
+        """Answer what there is; both vendors' lists have this in common."""
+        if self.api_key and self.api_key not in keys_of(request):
+            return failure(401, "authentication_error", "invalid key")
+        first, second, *rest = *request.segments, ""
+        if (first, second) != ("v1", "models"):
+            return failure(404, "not_found_error", f"there is no {request.target} here")
+        name = "/".join(rest).rstrip("/")
+        if not name:
+            rows = [{"type": "model", "object": "model", "id": each} for each in self.models]
+            return json_response({"object": "list", "data": rows, "has_more": False})
+        if name in self.models or name in self.aliases:
+            return json_response({"type": "model", "object": "model", "id": name})
+        return failure(404, "not_found_error", f"model: {name}")
 
     async def stream(self, form: Anthropic | OpenAI, reply: Reply) -> AsyncGenerator[bytes]:
         """Yield the bytes of a stream."""

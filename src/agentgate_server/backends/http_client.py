@@ -18,6 +18,7 @@ sends the target as it is given, and our own care for connections (see ``connect
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
@@ -349,7 +350,12 @@ def explain(error: Exception) -> str:
             return "it speaks no TLS there: write http://, or another port"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
-        cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, socket.gaierror):
+            return f"its host can't be resolved: {cause.strerror or cause}"
+        if isinstance(cause, ExceptionGroup):
+            cause = cause.exceptions[0]  # several addresses, as a rule for one reason
+        else:
+            cause = cause.__cause__ or cause.__context__
     text = " ".join(str(error).split()) or WORDS.get(type(error), type(error).__name__)
     return text[:REASON_CHARS_MAX]
 

@@ -80,8 +80,10 @@ class Named:
             try:
                 return await first_of(addresses, dial, close, failures)
             except ExceptionGroup as group:
-                error = group.exceptions[0]
-                raise error from error.__cause__  # as if the library had dialled that address alone
+                failed = group.exceptions[0]
+            # As if the library had dialled that address alone. It drops causes on its way up, so
+            # that only the context tells why; in the handler above, that would be the group.
+            raise failed
         raise self.errors.ConnectTimeout("no connection came about in time")
 
     def __getattr__(self, name: str) -> Any:

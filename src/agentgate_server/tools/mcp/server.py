@@ -196,6 +196,11 @@ class McpServer:
             why = f": {self.problem}" if self.problem else ""
             raise NotStarted(f"the MCP server {self.alias} is {self.status}{why}")
 
+    async def wait_decided(self) -> None:
+        """Wait until it is up, or has been found away."""
+        while not self.is_up and self.status in (Status.STARTING, Status.READY):
+            await self._moved.wait()
+
     @property
     def can_complete(self) -> bool:
         """Whether it completes arguments, as far as is known."""
