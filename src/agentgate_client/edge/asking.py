@@ -18,6 +18,7 @@ from agentgate_proto.client.session_answer import Answer as Gathered
 from agentgate_proto.client.session_feed import Cursor, Event
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_proto.quotas.news import News
 from agentgate_proto.rpc.session_methods import SendMessage
 
 log = logging.getLogger("agentgate_client")
@@ -61,6 +62,7 @@ class Asking:
         self._connected = connected
         self._session = ""
         self._troubles = Troubles()
+        self._news = News()
 
     async def run(self) -> None:
         """Ask, until cancelled."""
@@ -74,6 +76,8 @@ class Asking:
                 await self._keeper.note(answer)
                 self._settled(answer)
                 self._troubles.answered()
+                if (after := self._news.well(anyio.current_time())) is not None:
+                    log.warning("the gateway takes prompts again%s", after)
 
     async def _ask(self, prompt: Prompt) -> Answer | None:
         """Ask once; None: it is to be asked again."""
@@ -96,8 +100,10 @@ class Asking:
                     self._session = ""
                     await self._keeper.note(Sent(id=prompt.id, session=""))
                 case Again(wait_s):
-                    text = "prompt %s: %s; it is sent again in %.3g s"
-                    log.warning(text, prompt.id, error.message, wait_s)
+                    now = anyio.current_time()
+                    if (more := self._news.failed(error.message, now)) is not None:
+                        text = "prompt %s: %s; it is sent again in %.3g s%s"
+                        log.warning(text, prompt.id, error.message, wait_s, more)
                     await anyio.sleep(wait_s)
                 case _:
                     pass  # whoever keeps the client connects again, and that is waited for

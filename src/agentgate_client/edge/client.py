@@ -309,6 +309,8 @@ class EdgeClient:
             try:
                 await self._made.connect()
                 self._offer_soon()
+                if (after := news.well(anyio.current_time())) is not None:
+                    log.warning("the gateway takes this device again%s", after)
                 await self._ended.wait()
                 error = self._made.health.last_error
             except AgentGateError as refused:

@@ -15,6 +15,7 @@ from tests.server.embedded import AGENT, OWNER, all_bytes, http, raw_client, ser
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed, Refused
 from agentgate_proto.limits import Limits
+from agentgate_proto.quotas.news import News
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gate import authenticator
 from agentgate_server.gateway import Gateway
@@ -148,9 +149,22 @@ async def test_a_peer_that_does_not_read_is_found_by_its_silence(tmp_path: Path)
         await nobody_left(gateway)
 
 
-async def test_running_out_of_file_descriptors_is_survived(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+class Attempts(News):
+    """Counts what failed, said or not."""
+
+    count = 0
+
+    def failed(self, why: str, now: float) -> str | None:
+        Attempts.count += 1
+        return super().failed(why, now)
+
+
+async def test_running_out_of_file_descriptors_is_survived_and_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listener, "News", Attempts)
+    monkeypatch.setattr(listener, "ACCEPT_PAUSE_S", 0.005)
+    monkeypatch.setattr(Attempts, "count", 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with serving(tmp_path) as gateway:
         with socket.socket() as client:
@@ -159,9 +173,12 @@ async def test_running_out_of_file_descriptors_is_survived(
             try:
                 client.connect(("127.0.0.1", gateway.port))
                 await until(lambda: "no connection can be taken" in caplog.text, "it to be noticed")
+                await until(lambda: Attempts.count > 5, "further attempts")
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         await still_serves(gateway)
+    assert caplog.text.count("no connection can be taken") == 1
+    assert caplog.text.count("connections are taken again after") == 1
 
 
 async def test_requests_beyond_the_cap_in_flight_are_refused_with_a_clear_error(
