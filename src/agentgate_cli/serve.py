@@ -152,12 +152,13 @@ def serve(
     # The extra "speed"; libuv would make the terminal one that does not wait for its writers
     faster = {"use_uvloop": find_spec("uvloop") is not None and person is None}
     as_json = form == "json"
-    try:
-        anyio.run(run_gateway, gateway, output, as_json, person, backend_options=faster)
-    except Exception as error:
-        raise start_failure(error) from None
-    finally:
-        output.flush()
+    with nullcontext() if person is None else person.at_terminal():
+        try:
+            anyio.run(run_gateway, gateway, output, as_json, person, backend_options=faster)
+        except Exception as error:
+            raise start_failure(error) from None
+        finally:
+            output.flush()
     return 0
 
 

@@ -8,8 +8,9 @@ do from elsewhere, and the audit names them.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ import click
 
 from agentgate_cli.beside import PERSON, Wanted, reachable, read_access, token_of
 from agentgate_cli.remote import Remote, connected
-from agentgate_cli.style import bad, note, say
+from agentgate_cli.style import bad, say
 from agentgate_cli.terminal import AboveQuestion, Terminal
+from agentgate_cli.terminal_output import TerminalOutput
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
@@ -60,7 +62,12 @@ class Person:
         self._certificate = access.certificate
         self._terminal = Terminal()
         self._bell = bell
-        self.log = AboveQuestion(self._terminal)
+        self._output = TerminalOutput(sys.stdout)
+        self.log = AboveQuestion(self._terminal, self._output.wait_for_room)
+
+    def at_terminal(self) -> AbstractContextManager[None]:
+        """Let nothing that is said wait for the terminal, for as long as the block takes."""
+        return self._output.in_place()
 
     @asynccontextmanager
     async def answering(self, gateway: Gateway) -> AsyncIterator[None]:
@@ -89,10 +96,10 @@ class Person:
                 if scope.cancelled_caught:
                     say()
                 else:
-                    note(f"no more is asked here: {ELSEWHERE}")
+                    say(f"no more is asked here: {ELSEWHERE}")
         except (AgentGateError, click.UsageError) as error:
             why = printable(error.message)
-            note(f"{bad('no more is asked here')}: {why}; {ELSEWHERE}")
+            say(f"{bad('no more is asked here')}: {why}; {ELSEWHERE}")
 
     def _remote(self, gateway: Gateway) -> Remote:
         """Say how the gateway is reached from its own machine."""

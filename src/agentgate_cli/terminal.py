@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ import click
 
 from agentgate_cli.line_editor import LineEditor
 from agentgate_cli.style import say
+from agentgate_cli.terminal_output import TerminalOutput
 
 T = TypeVar("T")
 
@@ -35,6 +36,9 @@ BELL = "\a"
 
 KEPT_LINES = 1_000
 """Of what others have to say while another program has the terminal: the newest."""
+
+SOON_S = 0.2
+"""How long what was said may take to be shown before another program has the terminal."""
 
 SETTLE_S = 0.5
 """No key may have been pressed for so long before a question is asked: people need a quarter of a
@@ -77,7 +81,9 @@ def keys(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, modes)
+        # Not TCSAFLUSH, which waits for all output to be shown: a terminal may be stopped (Ctrl-S)
+        termios.tcsetattr(descriptor, termios.TCSANOW, modes)
+        termios.tcflush(descriptor, termios.TCIFLUSH)
 
 
 class Terminal:
@@ -138,6 +144,8 @@ class Terminal:
         kept: deque[str] = deque(maxlen=KEPT_LINES)
         with self._drawing:
             self._kept = kept
+        if isinstance(sys.stdout, TerminalOutput):
+            sys.stdout.drain(SOON_S)
         try:
             yield
         finally:
@@ -260,13 +268,16 @@ class AboveQuestion(io.TextIOBase):
 
     Args:
         terminal: whose question it is.
+        wait: waits until there is room for more lines.
     """
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, wait: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._terminal = terminal
+        self._wait = wait
 
     def write(self, text: str, /) -> int:
         """Print whole lines."""
+        self._wait()  # before the terminal is taken, which the event loop needs
         self._terminal.above(text)
         return len(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.looking import Looking, looking
-from tests.cli.support import AGENT_TOKEN, OWNER_TOKEN, Served, ended, run, write_files
+from tests.cli.support import AGENT_TOKEN, BOUND_S, OWNER_TOKEN, Served, ended, run, write_files
 
 QUESTION = "approve? [y]es, [n]o, [e]dit, [g]rant, [s]kip:"
 CALL = ("set_light", "room=bedroom", "on=true")
@@ -125,3 +126,21 @@ def test_nobody_who_could_answer_is_said_before_it_serves(
         assert person.end() == 4
         assert "listening" not in person.text
         assert not any(token in person.text for token in (AGENT_TOKEN, OWNER_TOKEN))
+
+
+def test_a_terminal_that_is_stopped_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:
+    with at_the_gateway(tmp_path) as (person, served):
+        person.type("\x13")  # Ctrl-S
+        call = served.calling(*CALL)
+        rid = served.waiting_ids()[0]
+        for _ in range(2):
+            assert served.as_agent("call", "get_temperature", "room=kitchen").returncode == 0
+        assert QUESTION not in person.text
+        person.type("\x11")  # Ctrl-Q
+        person.see(QUESTION)
+        served.decide(rid, "deny")
+        assert ended(call)[0] == 1
+        person.type("\x13")
+        assert served.as_agent("call", "get_temperature", "room=kitchen").returncode == 0
+        person.process.send_signal(signal.SIGTERM)
+        assert person.process.wait(BOUND_S) == 0
