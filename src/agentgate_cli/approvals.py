@@ -12,6 +12,7 @@ import click
 from agentgate_cli import editing
 from agentgate_cli.arguments import Duration
 from agentgate_cli.beside import PERSON
+from agentgate_cli.completing import complete_approvals
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.finding import IdCommand
 from agentgate_cli.mutes import mute, unmute
@@ -161,7 +162,7 @@ def watch(as_json: bool, bell: bool, **options: Any) -> int:
 
 
 @approvals.command("show", cls=IdCommand)
-@click.argument("approval_id", metavar="ID")
+@click.argument("approval_id", metavar="ID", shell_complete=complete_approvals)
 @json_option("the approval as JSON")
 @gateway_options
 def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
@@ -188,7 +189,7 @@ def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
 
 
 @approvals.command(cls=IdCommand)
-@click.argument("approval_id", metavar="ID")
+@click.argument("approval_id", metavar="ID", shell_complete=complete_approvals)
 @click.option(
     "--for",
     "for_s",
@@ -246,7 +247,7 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
 
 
 @approvals.command(cls=IdCommand)
-@click.argument("approval_id", metavar="ID")
+@click.argument("approval_id", metavar="ID", shell_complete=complete_approvals)
 @word_option
 @json_option("the approval as it stands then, as JSON")
 @gateway_options

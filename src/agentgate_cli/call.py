@@ -9,6 +9,7 @@ from uuid import uuid4
 import click
 
 from agentgate_cli.arguments import Duration, read_args
+from agentgate_cli.completing import complete_tools
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import drop_output, note, say_json
@@ -35,7 +36,7 @@ FATES = {
     epilog="Exit codes: 0 the tool ran, 1 denied, 2 nobody answered in time, 3 no gateway or it "
     "took no request, 4 usage, 5 the tool failed or its outcome is unknown, 130 Ctrl-C."
 )
-@click.argument("tool")
+@click.argument("tool", shell_complete=complete_tools)
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option(
     "--args",

@@ -9,6 +9,7 @@ import click
 
 from agentgate_cli.approvals import json_option
 from agentgate_cli.beside import PERSON
+from agentgate_cli.completing import complete_grants
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.finding import IdCommand
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
@@ -65,7 +66,7 @@ def list_grants(everything: bool, as_json: bool, **options: Any) -> int:
 
 
 @grants.command(cls=IdCommand)
-@click.argument("grant_id", metavar="ID")
+@click.argument("grant_id", metavar="ID", shell_complete=complete_grants)
 @json_option("the grant as it stands then, as JSON")
 @gateway_options
 def revoke(grant_id: str, as_json: bool, **options: Any) -> int:

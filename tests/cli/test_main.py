@@ -7,25 +7,38 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.support import AGENT_GATE, BOUND_S, environment, run
+from tests.cli.support import (
+    AGENT_GATE,
+    AGENT_TOKEN,
+    BOUND_S,
+    OWNER_TOKEN,
+    Served,
+    ended,
+    environment,
+    run,
+    write_files,
+)
+from tests.held_ports import held_port
 
 from agentgate_cli.main import COMMANDS
+from agentgate_cli.text import short_id
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
-def completed(*words: str) -> list[str]:
+def completed(*words: str, **more: str) -> list[str]:
     """What bash is offered for the last of the words."""
     variables = {
         "_AGENT_GATE_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(["agent-gate", *words]),
         "COMP_CWORD": str(len(words)),
+        **more,
     }
     done = subprocess.run(
         [AGENT_GATE], env=environment(variables), capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -121,3 +134,35 @@ def test_commands_that_take_ids_have_the_short_option_for_help(command: tuple[st
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == run(*command, "--help").stdout
     assert "  --help" in done.stdout
+
+
+def test_where_no_gateway_answers_nothing_is_offered_and_nothing_said() -> None:
+    with held_port() as port:
+        where = {"AGENT_GATE_URL": f"ws://127.0.0.1:{port}", "AGENT_GATE_TOKEN": "x" * 20}
+        assert completed("call", "", **where) == []
+        assert completed("approvals", "approve", "", **where) == []
+    assert completed("call", "", AGENT_GATE_TOKEN="") == []
+    assert completed("grants", "revoke", "", **{**where, "AGENT_GATE_URL": "http://["}) == []
+
+
+def test_tools_and_what_waits_are_offered_by_the_gateway(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    write_files(tmp_path)
+    served.start()
+    agent = {"AGENT_GATE_URL": served.url, "AGENT_GATE_TOKEN": AGENT_TOKEN}
+    owner = {"AGENT_GATE_URL": served.url, "AGENT_GATE_TOKEN": OWNER_TOKEN}
+    assert completed("call", "get_t", **agent) == ["get_temperature"]
+    assert "set_light" in completed("call", "", **agent)
+    assert completed("approvals", "approve", "", **owner) == []
+    call = served.calling("set_light", "room=hall", "on=true")
+    (rid,) = served.waiting_ids()
+    end = short_id(rid)
+    assert completed("approvals", "approve", "", **owner) == [end]
+    assert completed("approvals", "deny", f"x{end}", **owner) == []
+    assert completed("approvals", "approve", "", **agent) == []
+    assert served.as_owner("approvals", "approve", end, "--for", "5m", "--yes").returncode == 0
+    assert ended(call)[0] == 0
+    (grant,) = completed("grants", "revoke", "", **owner)
+    assert served.as_owner("grants", "revoke", grant).returncode == 0
+    assert completed("grants", "revoke", "", **owner) == []
+    served.stop()
