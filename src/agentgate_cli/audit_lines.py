@@ -27,6 +27,9 @@ SEQ_CHARS = 5
 WHAT_CHARS_MIN = 18
 """Of the signature, where the line is short: the end of the sentence is left out first then."""
 
+ROOM_CHARS_MIN = 2 * WHAT_CHARS_MIN
+"""Of signature and sentence together; where there is less, the sentence has a line of its own."""
+
 WHAT_PART = 3
 """The signature's part of a long line."""
 
@@ -52,7 +55,8 @@ class Lines:
                 self._signature(entry)
 
     def of(self, line: bytes) -> list[str]:
-        """Return what is to be printed for an entry: its line, after that of a new day."""
+        """Return what is to be printed for an entry: its line, after that of a new day; on a very
+        narrow terminal two, of which the second says what became of it."""
         entry = decoded(line)
         if entry is None:
             return [bad(f"damaged: {printable(line.decode('utf-8', 'replace'))}")]
@@ -68,16 +72,21 @@ class Lines:
         shown = []
         if (day := at.strftime("%A, %Y-%m-%d, times in %Z")) != self._day:
             self._day = day
-            shown.append(dim(f"{'':>{SEQ_CHARS}}{GAP}{day}"))
+            shown.append(dim(cut(f"{'':>{SEQ_CHARS}}{GAP}{day}", max(self.width, 1))))
+        clock = at.strftime("%H:%M:%S")
+        head = len(GAP.join((seq, clock, " " * WHO_CHARS, "")))
+        room = self.width - head
+        if room < ROOM_CHARS_MIN:
+            heading = GAP.join(filter(None, (clock, cut(who, WHO_CHARS), what)))
+            under = f"{GAP}{cut(sentence, max(self.width - len(GAP), 1))}"
+            return [*shown, bold(cut(heading, self.width)), style(under)]
         who = f"{cut(who, WHO_CHARS):<{WHO_CHARS}}"
-        head = len(GAP.join((seq, "00:00:00", who, "")))
-        room = max(self.width - head, WHAT_CHARS_MIN)
         what, sentence = fitted(what, sentence, room)
         if len(GAP.join((what, sentence, rid))) > room:
             rid = ""
         parts = (
             (seq, dim),
-            (at.strftime("%H:%M:%S"), dim),
+            (clock, dim),
             (who, str),
             (what, bold),
             (sentence, style),

@@ -15,9 +15,9 @@ from agentgate_cli.text import printable
 COLUMNS = (
     Column("tool", "bold"),
     Column("expect"),
-    Column("effects"),
-    Column("arguments", wide=True),
-    Column("what it does", wide=True),
+    Column("effects", rank=1),
+    Column("arguments", wide=True, least=18, rank=2),
+    Column("what it does", wide=True, rank=3),
 )
 
 

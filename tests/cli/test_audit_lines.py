@@ -116,17 +116,28 @@ def test_a_request_has_its_signature_in_its_later_entries_too() -> None:
     assert "set_light(100, true, bedroom)  done" in after
 
 
-@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("width", [65, 80, 120])
 def test_a_line_on_a_terminal_is_one_line(width: int) -> None:
     long = {**LIGHT, "args": {"text": "a letter " * 40}, "agent": "a-name-that-goes-on-and-on"}
     entries = [{**entry, "agent": "a" * 30} for entry, _ in STORY]
     day, *shown = lines_of({"event": "request.asked", **long, **RULE}, *entries, width=width)
     assert day.strip().startswith("Monday, 2026-11-30, times in ")
     assert len(shown) == len(entries) + 1
-    assert all(cell_len(line) <= width for line in shown if width > 50)
+    assert all(cell_len(line) <= width for line in shown)
     if width >= 80:
         assert all("…" in line for line in shown[:1])
         assert "asks a person" in shown[0], "a long signature does not hide what became of it"
+
+
+@pytest.mark.parametrize("width", [20, 40, 64])
+def test_a_very_narrow_terminal_has_a_second_line_for_what_became_of_it(width: int) -> None:
+    entries = [entry for entry, _ in STORY]
+    day, *shown = lines_of(*entries, width=width)
+    assert len(shown) == 2 * len(entries)
+    assert all(cell_len(line) <= width for line in (day, *shown))
+    if width == 40:
+        assert shown[2].endswith(":02  garden  set_light(100, true, …")
+        assert shown[3] == "  asks a person: Lights are asked about…"
 
 
 def test_what_is_cut_is_the_signature_first() -> None:

@@ -154,7 +154,7 @@ def test_tools_and_what_waits_are_offered_by_the_gateway(tmp_path: Path) -> None
     assert completed("call", "get_t", **agent) == ["get_temperature"]
     assert "set_light" in completed("call", "", **agent)
     assert completed("approvals", "approve", "", **owner) == []
-    call = served.calling("set_light", "room=hall", "on=true")
+    call = served.calling("set_light", "room=bedroom", "on=true")
     (rid,) = served.waiting_ids()
     end = short_id(rid)
     assert completed("approvals", "approve", "", **owner) == [end]
