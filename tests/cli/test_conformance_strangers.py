@@ -34,6 +34,7 @@ class Stranger:
         id_of: what stands as id for a number of the counter.
         takes: whether an answer is taken at all.
         tells: what is reported of the results.
+        report: further members of each report.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Stranger:
         id_of: Callable[[int], Any] = int,
         takes: Callable[[Answer], bool] = lambda answer: True,
         tells: Callable[[list[Any]], list[Any]] = lambda results: results,
+        **report: Any,
     ) -> None:
         self.url = url
         self.first_id = first_id
         self.id_of = id_of
         self.takes = takes
         self.tells = tells
+        self.report = report
         self.clients = 0
         self.is_last = False
 
@@ -73,7 +76,8 @@ class Stranger:
         self.is_last = task.get("last", False)
         ids = [client.ask(each["tool"], **each["args"]) for each in task["calls"]]
         results = self.tells(self.ended(client, ids))
-        self.ended(client, [client.ask("report", task=task["task"], results=results)])
+        report = {"task": task["task"], "results": results, **self.report}
+        self.ended(client, [client.ask("report", **report)])
 
     def ended(self, client: ForeignClient, ids: list[Any]) -> list[Any]:
         """Wait for the ends of calls; acknowledge them."""
@@ -110,6 +114,27 @@ def test_a_stranger_that_does_right_passes() -> None:
     rows, clients = examined("errors", "refusals")
     assert failures(rows) == {}
     assert list(rows) == ["connecting", "errors", "refusals", "taken over"]
+    assert clients == 1
+
+
+def test_a_stranger_that_knows_no_words_must_only_cope_with_them() -> None:
+    rows, _ = examined("words and edits")
+    assert failures(rows) == {}
+
+
+@pytest.mark.parametrize(
+    ("knows", "why"),
+    [
+        (["why"], 'the why "" instead of "it is getting dark'),
+        (["word"], "of call 0 its caller was told as word null instead of"),
+        (["edited"], "of call 0 its caller was told as edited null instead of"),
+        ("word", "knows is no array of names"),
+    ],
+)
+def test_a_stranger_that_says_that_it_knows_them_must_tell_them(knows: Any, why: str) -> None:
+    rows, clients = examined("words and edits", knows=knows)
+    assert list(failures(rows)) == ["words and edits"]
+    assert why in failures(rows)["words and edits"]
     assert clients == 1
 
 
