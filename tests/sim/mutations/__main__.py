@@ -47,7 +47,8 @@ def control_of(chosen: Sequence[Mutation]) -> Mutation:
     tests = dict.fromkeys(test for bug in chosen for test in bug.tests)
     seeds = max((bug.seeds for bug in chosen), default=0)
     relays = max((bug.relays for bug in chosen), default=0)
-    return replace(NONE, seeds=seeds, relays=relays, tests=tuple(tests))
+    crowds = max((bug.crowds for bug in chosen), default=0)
+    return replace(NONE, seeds=seeds, relays=relays, crowds=crowds, tests=tuple(tests))
 
 
 if __name__ == "__main__":
