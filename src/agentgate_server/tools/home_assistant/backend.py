@@ -49,9 +49,9 @@ class HomeAssistant:
         watching: the link, and the mirror of the house that it keeps.
         sight: what those who ask for many states may see.
         problem: why it is not well, or "".
-        told: what of that the log was told since it was last well.
+        news: what of that the log was told.
         unresolved: what could not be learned of the house, or "".
-        link_problem: why there is no link, as the log was told.
+        link_news: what of the link the log was told.
         refused: Home Assistant has refused to tell some of it: a row that is too long, a kind that
             it does not know.
     """
@@ -81,7 +81,7 @@ class HomeAssistant:
         self.problem = NOT_ASKED
         self.news = News()
         self.unresolved = ""
-        self.link_problem = ""
+        self.link_news = News()
         self.refused = False
 
     def serve(self, policy: Policy) -> None:
@@ -156,19 +156,22 @@ class HomeAssistant:
             self.note(str(error), self.unresolved)
             return
         self.refused = self.watching.refused
-        self.link_problem = ""
+        if (after := self.link_news.well(anyio.current_time())) is not None:
+            log.info("Home Assistant's WebSocket can be used%s", after)
         self.note("", "; ".join(self.watching.problems))
 
     def note_link(self) -> None:
-        """Tell the log once why there is no link, where everything else is well."""
+        """Tell the log why there is no link, where everything else is well."""
         problem = self.watching.link.problem
-        if problem and self.watching.settled.is_set() and not self.link_problem:
-            self.link_problem = problem
+        if not problem or not self.watching.settled.is_set():
+            return
+        if (more := self.link_news.failed(problem, anyio.current_time())) is not None:
             log.warning(
                 "Home Assistant's WebSocket can't be used, so its REST API is: %s; what changes in "
-                "the house is seen every %g s",
+                "the house is seen every %g s%s",
                 problem,
                 self.config.resolve_every_s,
+                more,
             )
 
     def note(self, problem: str, unresolved: str) -> None:

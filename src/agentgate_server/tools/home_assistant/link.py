@@ -15,6 +15,7 @@ import anyio
 import msgspec
 
 from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.quotas.news import News
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.secrets.secret import Secret
@@ -84,7 +85,7 @@ class Link:
         self._listeners: dict[int, Listener] = {}
         self._is_ready = anyio.Event()
         self._backoff = Backoff()
-        self._told: set[str] = set()
+        self._defects = News()
 
     @property
     def is_open(self) -> bool:
@@ -131,14 +132,15 @@ class Link:
                 await self._connect()
             except Exception as error:  # a defect of ours: the REST API is there, and goes on
                 self.problem = type(error).__name__
-                if self.problem not in self._told:
-                    self._told.add(self.problem)
-                    log.exception("the link to Home Assistant failed")
+                more = self._defects.failed(self.problem, anyio.current_time())
+                if more is not None:
+                    log.exception("the link to Home Assistant failed%s", more)
             self._over()
             log.debug("no WebSocket to Home Assistant: %s", self.problem)
             now = anyio.current_time()
             if now - began > FOR_GOOD_S:
                 self._backoff.succeeded()
+                self._defects.well(now)
             retry_at = self._backoff.failed(now)
             assert retry_at is not None, "its attempts are not limited"
             await anyio.sleep_until(retry_at)

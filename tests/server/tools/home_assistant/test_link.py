@@ -14,6 +14,8 @@ from agentgate_cli.standins.home import Area, Entity, make_home
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, text_response
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.secrets.secret import Secret
+from agentgate_server.tools.home_assistant.link import Link
 from agentgate_server.tools.home_assistant.reading import read_rows
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +101,38 @@ async def test_without_a_websocket_rest_serves_and_the_log_says_so_once(
                 said = [each for each in caplog.messages if "WebSocket can't be used" in each]
                 assert len(said) == 1
                 assert "it answered 400 where its WebSocket should be" in said[0]
+                caplog.set_level(logging.INFO)
+                home.fault = None
+                await until(lambda: backend.watching.mirror.is_live, "a connection")
+                await backend.look()
+                assert "WebSocket can be used after" in caplog.text
+
+
+async def test_a_defect_of_ours_is_told_and_told_rarely_and_the_link_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken:
+        def __init__(self) -> None:
+            self.tried = 0
+
+        async def open_stream(self) -> None:
+            self.tried += 1
+            raise ZeroDivisionError
+
+    async def begin() -> None:
+        raise AssertionError("there is no connection")
+
+    broken, ends = Broken(), []
+    link = Link(broken, Secret("x"), begin, lambda: ends.append(link.problem))  # type: ignore[arg-type]
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.run)
+            await until(lambda: broken.tried == 2, "another try")
+            tasks.cancel_scope.cancel()
+    assert ends[0] == "ZeroDivisionError"
+    assert [each for each in caplog.messages if "link to Home" in each] == [
+        "the link to Home Assistant failed"
+    ]
 
 
 async def test_an_older_version_is_known_as_far_as_it_tells() -> None:
