@@ -18,10 +18,13 @@ from agentgate_server.tools.home_assistant.identifiers import (
 NAMES_MAX: Final = 100
 """Names in one argument of a tool that reads."""
 
-NAMES_SCHEMA: Final[Mapping[str, Any]] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-}
-"""A name, or a list of names."""
+NAMES_SCHEMA: Final[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
+"""A list of names. One name by itself is taken as well, which a model need not know: to say so, a
+schema takes twice the room, and some vendors refuse a list of types."""
+
+TEXT_SCHEMA: Final[Mapping[str, Any]] = {"type": "string"}
+LIMIT_SCHEMA: Final[Mapping[str, Any]] = {"type": "integer"}
+"""At most so many; an error says how many may be asked for."""
 
 
 def listed(args: Mapping[str, Any], name: str) -> list[Any]:

@@ -138,10 +138,15 @@ def domain_of(row: Any) -> str:
 
 
 def schema(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of an object."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": more,
-    }
+    """Return the JSON Schema of an object, and of what goes without saying nothing: a model reads
+    it before each of its answers.
+
+    Args:
+        properties: each argument's schema.
+        required: those that must be there.
+        more: there may be others.
+    """
+    found: dict[str, Any] = {"type": "object", "properties": dict(properties)}
+    if required:
+        found["required"] = list(required)
+    return found if more else {**found, "additionalProperties": False}

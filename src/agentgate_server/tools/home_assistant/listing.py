@@ -18,6 +18,7 @@ from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.policy.signature import shorten
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME
+from agentgate_server.tools.home_assistant.arguments import TEXT_SCHEMA
 from agentgate_server.tools.home_assistant.base import HomeAssistantTool, Shows, schema
 from agentgate_server.tools.home_assistant.plan import Place
 
@@ -192,19 +193,14 @@ def listing_tools(read: Mapping[str, Any]) -> tuple[HomeAssistantTool, ...]:
     return (
         ListAreas(
             name="ha_list_areas",
-            description=(
-                "List the areas, floors and labels of Home Assistant with their ids, and how many "
-                "entities of each domain are in them."
-            ),
+            description="Areas, floors and labels: ids, names, and what they hold.",
             schema=schema({}),
             **read,
         ),
         ListServices(
             name="ha_list_services",
-            description=(
-                "List the services of Home Assistant by name, or what those of a domain take."
-            ),
-            schema=schema({"domain": {"type": "string"}, "service": {"type": "string"}}),
+            description="Names of all services, or what those of a domain take.",
+            schema=schema({"domain": TEXT_SCHEMA, "service": TEXT_SCHEMA}),
             **read,
         ),
     )

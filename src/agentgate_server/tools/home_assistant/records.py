@@ -256,11 +256,10 @@ def entry_of(row: Mapping[str, Any], shows: Shows | None, zone: tzinfo | None) -
     return entry
 
 
-LIMIT_SCHEMA: Final = {
-    "type": "integer",
-    "minimum": 1,
-    "maximum": ROWS_MAX,
-    "description": f"the newest so many; {LIMIT} unless said",
+RECORDS_SCHEMA: Final = {
+    "entity_id": arguments.NAMES_SCHEMA,
+    **WINDOW_SCHEMA,
+    "limit": arguments.LIMIT_SCHEMA,
 }
 
 
@@ -273,25 +272,14 @@ def record_tools(read: Mapping[str, Any]) -> tuple[HomeAssistantTool, ...]:
     return (
         GetHistory(
             name="ha_get_history",
-            description=(
-                "Read how entities of Home Assistant were and when that changed, in the last 24 "
-                "hours or another time."
-            ),
-            schema=schema(
-                {"entity_id": arguments.NAMES_SCHEMA, **WINDOW_SCHEMA, "limit": LIMIT_SCHEMA},
-                "entity_id",
-            ),
+            description="How entities were and when that changed; the last 24 hours unless said.",
+            schema=schema(RECORDS_SCHEMA, "entity_id"),
             **read,
         ),
         GetLogbook(
             name="ha_get_logbook",
-            description=(
-                "Read what has happened in the house, or to some entities, in the last 24 hours or "
-                "another time."
-            ),
-            schema=schema(
-                {"entity_id": arguments.NAMES_SCHEMA, **WINDOW_SCHEMA, "limit": LIMIT_SCHEMA}
-            ),
+            description="What has happened at home, or to entities; the last 24 hours unless said.",
+            schema=schema(RECORDS_SCHEMA),
             **read,
         ),
     )

@@ -241,51 +241,31 @@ def told_of(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-LIMIT_SCHEMA: Final = {
-    "type": "integer",
-    "minimum": 1,
-    "maximum": LIMIT_MAX,
-    "description": f"at most so many; {LIMIT} unless said",
-}
-
-
 def response_tools(read: Mapping[str, Any]) -> tuple[HomeAssistantTool, ...]:
     """Make the three tools.
 
     Args:
         read: what they have in common with others that read.
     """
-    named = {"entity_id": arguments.NAMES_SCHEMA}
+    named, limit = {"entity_id": arguments.NAMES_SCHEMA}, {"limit": arguments.LIMIT_SCHEMA}
     return (
         GetCalendar(
             name="ha_get_calendar",
-            description="Read the events of calendars, of the next 7 days or another time.",
-            schema=schema({**named, **WINDOW_SCHEMA, "limit": LIMIT_SCHEMA}, "entity_id"),
+            description="Events of calendars; the next 7 days unless said.",
+            schema=schema({**named, **WINDOW_SCHEMA, **limit}, "entity_id"),
             **read,
         ),
         GetForecast(
             name="ha_get_forecast",
-            description="Read the forecast of the weather, by day or by hour.",
-            schema=schema(
-                {**named, "type": {"enum": [*FORECASTS]}, "limit": LIMIT_SCHEMA}, "entity_id"
-            ),
+            description="Forecasts of the weather; daily unless said.",
+            schema=schema({**named, "type": {"enum": [*FORECASTS]}, **limit}, "entity_id"),
             **read,
         ),
         GetTodo(
             name="ha_get_todo",
-            description="Read what is on lists of things to do, such as a shopping list.",
+            description=f"What is on todo lists; {STATUSES[0]} unless said.",
             schema=schema(
-                {
-                    **named,
-                    "status": {
-                        "anyOf": [
-                            {"enum": [*STATUSES]},
-                            {"type": "array", "items": {"enum": [*STATUSES]}},
-                        ],
-                        "description": f"{STATUSES[0]} unless said",
-                    },
-                    "limit": LIMIT_SCHEMA,
-                },
+                {**named, "status": {"type": "array", "items": {"enum": [*STATUSES]}}, **limit},
                 "entity_id",
             ),
             **read,

@@ -266,24 +266,13 @@ def a(word: str) -> str:
 
 STATES_SCHEMA: Final = schema(
     {
-        "entity_id": {
-            **arguments.NAMES_SCHEMA,
-            "description": "only these, each whole, as ha_get_state has it",
-        },
-        "domain": {**arguments.NAMES_SCHEMA, "description": "only of these, such as light"},
-        "area": {**arguments.NAMES_SCHEMA, "description": "only in these, by id or name"},
-        "floor": {**arguments.NAMES_SCHEMA, "description": "only on these, by id or name"},
-        "label": {**arguments.NAMES_SCHEMA, "description": "only with one of these, by id or name"},
-        "name": {"type": "string", "description": "only whose name or id has these words"},
-        "state": {**arguments.NAMES_SCHEMA, "description": "only in one of these, such as on"},
-        "full": {"type": "boolean", "description": "whole, with attributes and times"},
-        "limit": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": LIMIT_MAX,
-            "description": f"rows at most, {LIMIT} unless said",
-        },
-        "after": {"type": "string", "description": "the next page: what 'next' of the last says"},
+        **dict.fromkeys(
+            ("entity_id", "domain", "area", "floor", "label", "state"), arguments.NAMES_SCHEMA
+        ),
+        "name": {"type": "string", "description": "words of a name or id"},
+        "full": {"type": "boolean", "description": "with attributes"},
+        "limit": arguments.LIMIT_SCHEMA,
+        "after": arguments.TEXT_SCHEMA,
     }
 )
 
@@ -297,15 +286,15 @@ def state_tools(read: Mapping[str, Any]) -> tuple[HomeAssistantTool, ...]:
     return (
         GetState(
             name="ha_get_state",
-            description="Read the state and attributes of one entity of Home Assistant.",
-            schema=schema({"entity_id": {"type": "string"}}, "entity_id"),
+            description="State and attributes of one entity of Home Assistant.",
+            schema=schema({"entity_id": arguments.TEXT_SCHEMA}, "entity_id"),
             **read,
         ),
         GetStates(
             name="ha_get_states",
             description=(
-                "List entities of Home Assistant with name, area and state, by domain, area, "
-                "floor, label, name or state; at most 'limit' at a time."
+                "Entities that fit all arguments, with name, area (by id or name, as floor and "
+                f"label) and state; {LIMIT} unless said, the next by 'after'."
             ),
             schema=STATES_SCHEMA,
             **read,

@@ -14,6 +14,7 @@ from agentgate_proto.records.request import Effects
 from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX
+from agentgate_server.tools.home_assistant.arguments import TEXT_SCHEMA
 from agentgate_server.tools.home_assistant.base import Access, HomeAssistantTool, schema
 from agentgate_server.tools.home_assistant.listing import listing_tools
 from agentgate_server.tools.home_assistant.picturing import picture_of
@@ -28,7 +29,8 @@ ORIGIN: Final = "services.homeassistant"
 NAME_SCHEMA: Final[Mapping[str, Any]] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
-TARGET_SCHEMA: Final = dict.fromkeys(identifiers.TARGET_KEYS, NAME_SCHEMA)
+"""A name or a list of names. Of a call a person reads the arguments: a name by itself, where it is
+one."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -136,16 +138,14 @@ def service_tools(write: Mapping[str, Any], services: Services) -> tuple[HomeAss
         CallService(
             name="ha_call_service",
             description=(
-                "Call a service of Home Assistant, such as light.turn_on. Name what it acts on by "
-                "entity_id, device_id, area_id, floor_id or label_id, beside the service's own "
-                "arguments. Returns the states that changed."
+                "Call a service on entities, devices, areas, floors or labels, its own arguments "
+                "beside them; returns the states that changed."
             ),
             schema=schema(
                 {
-                    "domain": {"type": "string"},
-                    "service": {"type": "string"},
-                    **TARGET_SCHEMA,
-                    "target": schema(TARGET_SCHEMA),
+                    "domain": TEXT_SCHEMA,
+                    "service": TEXT_SCHEMA,
+                    **dict.fromkeys(identifiers.TARGET_KEYS, NAME_SCHEMA),
                     "return_response": {"type": "boolean"},
                 },
                 "domain",
@@ -157,8 +157,8 @@ def service_tools(write: Mapping[str, Any], services: Services) -> tuple[HomeAss
         ),
         FireEvent(
             name="ha_fire_event",
-            description="Fire an event in Home Assistant; further arguments are its data.",
-            schema=schema({"event_type": {"type": "string"}}, "event_type", more=True),
+            description="Fire an event; further arguments are its data.",
+            schema=schema({"event_type": TEXT_SCHEMA}, "event_type", more=True),
             **write,
         ),
     )

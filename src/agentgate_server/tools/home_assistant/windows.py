@@ -22,15 +22,11 @@ TIME_CHARS_MAX: Final = 64
 EXPECTED: Final = "a time such as 2026-01-31T08:00+01:00, or without a zone in the house's own"
 
 WINDOW_SCHEMA: Final[Mapping[str, Any]] = {
-    "start": {"type": "string", "description": EXPECTED},
-    "end": {"type": "string", "description": EXPECTED},
-    "hours": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "maximum": HOURS_MAX,
-        "description": "how long, where start or end is left out",
-    },
+    "start": {"type": "string", "description": "2026-01-31T08:00, in the house's zone or with one"},
+    "end": {"type": "string"},
+    "hours": {"type": "number"},
 }
+"""Of the three two at most; an error says what else they must be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from tests.server.tools.home_assistant.running import TOKEN, Tools, config, house
 
@@ -105,6 +106,25 @@ async def test_a_connection_lost_after_the_call_leaves_it_unknown() -> None:
         assert outcome.status == "unknown"
         assert "a request was sent to Home Assistant, but no answer came" in outcome.message
         assert len(home.acts) == 1
+
+
+async def test_what_a_model_reads_of_a_house_is_short() -> None:
+    async with house() as (_, tools):
+        told = [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
+            for tool in tools.backend.tools
+        ]
+        assert len(msgspec.json.encode(told)) < 4_300, "read before each answer, and paid for"
+        for tool in tools.backend.tools:
+            assert tool.schema["type"] == "object"
+            assert all(each for each in tool.schema["properties"].values()), "each has a type"
+
+
+async def test_a_name_and_a_list_of_one_are_the_same_to_tools_that_read() -> None:
+    async with house() as (_, tools):
+        one = await tools.data("ha_get_states", domain="lock", state="locked")
+        assert await tools.data("ha_get_states", domain=["lock"], state=["locked"]) == one
+        assert one["states"]
 
 
 async def test_a_call_that_is_not_answered_in_time_leaves_it_unknown() -> None:
