@@ -7,13 +7,10 @@ too much the oldest is left out, and its number told.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
-
-import anyio.lowlevel
 
 from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import arguments, identifiers
@@ -25,6 +22,7 @@ from agentgate_server.tools.home_assistant.base import (
     schema,
     visible,
 )
+from agentgate_server.tools.home_assistant.mentions import hidden_names, tellable
 from agentgate_server.tools.home_assistant.states import (
     all_states,
     attribute,
@@ -51,16 +49,10 @@ LIMIT: Final = 100
 ROWS_MAX: Final = 3_000
 """Rows of one answer, of all entities together: some 200 KB."""
 
-MENTION: Final = re.compile(r"[0-9]*+[a-z_][a-z0-9_]*+\.[a-z0-9_]+")
-"""What may be an entity in a sentence."""
-
 MESSAGE_CHARS_MAX: Final = 500
 
 ANSWER_BYTES_MAX: Final = 4_000_000
 """Of what is asked of the recorder: some 50,000 states."""
-
-LOOKED_AT_ONCE: Final = 200
-"""Entries that are looked at before others get their turn."""
 
 EARLIER: Final = (
     "'earlier' says how many older ones are left out: ask for a shorter time, or with a larger "
@@ -211,7 +203,10 @@ class GetLogbook(RecordsTool):
         named = await visible([row for row in rows if entity_of(row)], shows)
         kept = {id(row) for row in named}
         seen = [row for row in rows if id(row) in kept or not entity_of(row)]
-        entries = await tellable(seen, shows)
+        entries = seen
+        if shows is not None and seen:
+            hidden = await hidden_names(await all_states(self.access), shows)
+            entries = await tellable(seen, shows, hidden)
         limit = arguments.whole(args, "limit", LIMIT, 1, ROWS_MAX)
         answer: dict[str, Any] = {
             "start": window.start.isoformat(),
@@ -223,23 +218,6 @@ class GetLogbook(RecordsTool):
             answer["earlier"] = len(entries) - limit
             notes.append(EARLIER)
         return answer | ({"note": "; ".join(notes)} if notes else {})
-
-
-async def tellable(rows: list[dict[str, Any]], shows: Shows | None) -> list[dict[str, Any]]:
-    """Return those of some entries whose words may be told."""
-    found = []
-    for at in range(0, len(rows), LOOKED_AT_ONCE):
-        await anyio.lowlevel.checkpoint()
-        found += [row for row in rows[at : at + LOOKED_AT_ONCE] if may_be_told(row, shows)]
-    return found
-
-
-def may_be_told(row: Mapping[str, Any], shows: Shows | None) -> bool:
-    """Whether the words of an entry name nothing that may not be seen."""
-    if shows is None:
-        return True
-    words = " ".join(str(row.get(key, "")) for key in ("name", "message"))
-    return all(shows(found[0]) for found in MENTION.finditer(words.lower()))
 
 
 def entry_of(row: Mapping[str, Any], shows: Shows | None, zone: tzinfo | None) -> dict[str, Any]:

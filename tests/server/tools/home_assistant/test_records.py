@@ -189,6 +189,25 @@ async def test_the_logbook_is_silent_on_what_is_denied() -> None:
         assert "by" not in answer["entries"][1]
 
 
+async def test_the_logbook_is_silent_on_the_names_of_what_is_denied() -> None:
+    async with recorded() as (home, tools):
+        when = "2026-03-10T10:00:00+00:00"
+        said = [
+            {"name": "Good night", "message": "has locked the FRONT  DOOR, at last"},
+            {"name": "Front door", "message": "was forced"},
+            {"name": "Good night", "message": "saw the front of a door"},
+            {"name": "Front door", "entity_id": "light.hall", "state": "on"},
+            {"name": "Hall", "entity_id": "light.hall", "message": "followed Front-Door"},
+        ]
+        home.home.records.logbook[:] = [{"when": when, **each} for each in said]
+        everything = await tools.data("ha_get_logbook")
+        assert len(everything["entries"]) == len(said)
+        tools.backend.sight.of_caller = lambda: lambda entity: entity != "lock.front"
+        answer = await tools.data("ha_get_logbook")
+        told = [each.get("message", each.get("state")) for each in answer["entries"]]
+        assert told == ["saw the front of a door", "on"]
+
+
 async def test_what_is_too_much_to_read_says_what_to_ask_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
