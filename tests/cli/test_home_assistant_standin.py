@@ -15,6 +15,7 @@ from agentgate_cli.standins.http_server import text_response
 from agentgate_server.tools.home_assistant import templates
 
 pytestmark = pytest.mark.anyio
+DAY = "2026-03-10T00:00:00%2B00:00"
 TOKEN = "long-lived-token-0123456789"
 
 
@@ -58,6 +59,15 @@ async def test_without_the_token_nothing_is_answered_or_noted() -> None:
         ("POST", "/api/template", b"[]", 400, "Invalid JSON specified."),
         ("POST", "/api/states", b"{}", 405, "405: Method Not Allowed"),
         ("GET", "/api/nothing", None, 404, "404: Not Found"),
+        ("POST", "/api/services/notify/notify", b'{"title":"x"}', 400, "400: Bad Request"),
+        ("POST", "/api/services/notify/notify", b'{"message":"x","a":1}', 400, "400: Bad Request"),
+        ("POST", "/api/services/notify/notify", b'{"message":"x","data":1}', 400, "400: Bad"),
+        ("GET", "/api/history/period/soon?filter_entity_id=a.b", None, 400, "Invalid datetime"),
+        ("GET", f"/api/history/period/{DAY}", None, 400, "filter_entity_id is missing"),
+        ("GET", f"/api/history/period/{DAY}?filter_entity_id=a", None, 400, "Invalid filter_"),
+        ("GET", "/api/logbook/soon", None, 400, "Invalid datetime"),
+        ("GET", f"/api/logbook/{DAY}?end_time=soon", None, 400, "Invalid end_time"),
+        ("GET", f"/api/logbook/{DAY}?entity=a", None, 500, "Server got itself in trouble"),
     ],
 )
 async def test_errors_are_those_of_the_real_one(

@@ -19,6 +19,13 @@ from agentgate_cli.standins.companion import Phones, with_phones
 from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
 from agentgate_cli.standins.home_assistant_socket import CUT, Refused, Sockets
 from agentgate_cli.standins.home_records import answer_of, config_of
+from agentgate_cli.standins.home_schemas import (
+    TARGET_KEYS,
+    TARGETS,
+    responded,
+    what_is_wrong,
+)
+from agentgate_cli.standins.home_templates import RENDERED
 from agentgate_cli.standins.http_server import (
     HttpRequest,
     HttpResponse,
@@ -44,15 +51,6 @@ SERVICES: Final[dict[str, dict[str, str]]] = {
     "media_player": {"turn_on": "on", "turn_off": "off"},
 }
 """What may be called, and the state that it leads to ("": none that shows)."""
-
-NOT_IN_DATA: Final = frozenset({"target", "service_data", "data"})
-"""Keys of other interfaces, which the schemas of services refuse here."""
-
-NO_ENTITIES: Final = frozenset({"notify", "script", "scene"})
-"""Domains whose services take any data."""
-
-TARGET_KEYS: Final = ("entity_id", "device_id", "area_id", "floor_id", "label_id")
-TARGETS: Final = frozenset(TARGET_KEYS)
 
 RESPONSE: Final = {"done": True}
 """What a service that responds says."""
@@ -234,7 +232,7 @@ class HomeAssistant:
         name = f"{domain}.{service}"
         if not self.knows(domain, service) or not isinstance(data, dict):
             return BAD_REQUEST
-        if domain not in NO_ENTITIES and not NOT_IN_DATA.isdisjoint(data):
+        if what_is_wrong(domain, data):
             return BAD_REQUEST
         responds = "return_response" in request.query
         if responds and domain != "script":
@@ -262,11 +260,12 @@ class HomeAssistant:
             Refused: nothing was done.
         """
         name = f"{domain}.{service}"
+        if name in self.home.records.responses:
+            return responded(self.home.records, name, data, responds)
         if not self.knows(domain, service):
             raise Refused("not_found", f"Service {name} not found.")
-        extra = sorted(NOT_IN_DATA & data.keys()) if domain not in NO_ENTITIES else []
-        if extra:
-            raise Refused("invalid_format", f"extra keys not allowed @ data['{extra[0]}']")
+        if words := what_is_wrong(domain, data):
+            raise Refused("invalid_format", words)
         if domain in OWN_DOMAIN_ONLY and not TARGETS & data.keys():
             text = f"must contain at least one of {', '.join(TARGET_KEYS)}."
             raise Refused("invalid_format", text)
@@ -342,59 +341,3 @@ def next_state(entity: Entity, service: str) -> str:
     if service == "toggle" and service in known:
         return "off" if entity.state == "on" else "on"
     return known.get(service, "")
-
-
-def held(value: Any) -> list[str] | str | None:
-    """Return what our template makes of an attribute ``entity_id``."""
-    if isinstance(value, str):
-        return value
-    return list(map(str, value)) if isinstance(value, list | tuple | set) else None
-
-
-def short(template: str, *kept: int) -> Callable[[Home], list[Any]]:
-    """Return what a template comes to, with some cells only."""
-    return lambda home: [[row[cell] for cell in kept] for row in RENDERED[template](home)]
-
-
-RENDERED: Final[dict[str, Callable[[Home], list[Any]]]] = {
-    templates.AREAS: lambda home: [
-        [area.id, area.name, home.of_area(area.id)] for area in home.areas.values()
-    ],
-    templates.FLOORS: lambda home: [
-        [floor, name, home.of_floor(floor)] for floor, name in home.floors.items()
-    ],
-    templates.LABELS: lambda home: [
-        [label, name, *home.labelled(label)] for label, name in home.labels.items()
-    ],
-    templates.DEVICES: lambda home: [
-        [device.id, home.of_device(device.id), device.parent or None, None]
-        for device in home.devices.values()
-        if home.of_device(device.id)
-    ],
-    templates.HOLDERS: lambda home: [
-        [entity.id, held(shown["entity_id"])]
-        for entity in home.entities.values()
-        if "entity_id" in (shown := entity.shown_attributes())
-    ],
-    templates.GROUPS: lambda home: [
-        [entity.id] for entity in home.entities.values() if entity.is_group
-    ],
-    templates.FORMER: lambda home: [
-        [entity.id]
-        for entity in home.entities.values()
-        if entity.state != UNAVAILABLE and "entity_id" not in entity.shown_attributes()
-    ],
-}
-"""What each template comes to, all rows of it."""
-
-RENDERED.update(
-    {
-        templates.SHORT[templates.AREAS]: short(templates.AREAS, 0, 1),
-        templates.SHORT[templates.FLOORS]: short(templates.FLOORS, 0, 1),
-        templates.SHORT[templates.LABELS]: short(templates.LABELS, 0, 1),
-        templates.SHORT[templates.HOLDERS]: short(templates.HOLDERS, 0),
-        templates.SHORT[templates.DEVICES]: lambda home: [
-            [device, None, *wholes] for device, _, *wholes in RENDERED[templates.DEVICES](home)
-        ],
-    }
-)

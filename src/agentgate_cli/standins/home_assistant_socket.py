@@ -7,6 +7,7 @@ a home as they like, and the next command, or the next service, brings it to lig
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import anyio
@@ -140,7 +141,13 @@ class Sockets:
 
     async def tell_event(self, event_type: str, data: dict[str, Any]) -> None:
         """Tell those who have subscribed to it of an event."""
-        event = {"event_type": event_type, "data": data, "origin": "REMOTE"}
+        event = {
+            "event_type": event_type,
+            "data": data,
+            "origin": "REMOTE",
+            "time_fired": datetime.now(UTC).isoformat(),
+            "context": context_of(self.new_context()),
+        }
         for client in list(self.open):
             await client.push(event_type, event)
 

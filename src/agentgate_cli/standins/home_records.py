@@ -8,6 +8,7 @@ where it matches no entity.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,10 @@ StateOf = Callable[[str], dict[str, Any] | None]
 
 RESPONDING: Final = ("calendar.get_events", "todo.get_items", "weather.get_forecasts")
 """Services that do nothing but respond."""
+
+ENTITY: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+BROKEN: Final = "500 Internal Server Error\n\nServer got itself in trouble"
+"""What an error comes to that the component does not deal with."""
 
 LOGBOOK_DAYS: Final = 1
 """How much of its logbook it tells where nobody says until when."""
@@ -102,8 +107,11 @@ def history_of(
         return json_response({"message": "Invalid end_time"}, 400)
     if not query.get("filter_entity_id"):
         return json_response({"message": "filter_entity_id is missing"}, 400)
+    asked = query["filter_entity_id"].strip().lower().split(",")
+    if not all(ENTITY.fullmatch(name) for name in asked):
+        return json_response({"message": "Invalid filter_entity_id"}, 400)
     found = []
-    for name in query["filter_entity_id"].lower().split(","):
+    for name in asked:
         rows = within(records.history.get(name, []), begin, end)
         whole = state_of(name)
         if not rows or whole is None:
@@ -132,8 +140,12 @@ def logbook_of(records: Records, start: str, query: Mapping[str, str]) -> HttpRe
     begin = time_of(start)
     if begin is None:
         return json_response({"message": "Invalid datetime"}, 400)
-    end = time_of(query.get("end_time", "")) or begin + timedelta(days=LOGBOOK_DAYS)
     wanted = query["entity"].lower().split(",") if "entity" in query else None
+    if not all(ENTITY.fullmatch(name) for name in wanted or ()):
+        return text_response(BROKEN, 500)
+    end = time_of(query["end_time"]) if "end_time" in query else begin + timedelta(LOGBOOK_DAYS)
+    if end is None:
+        return json_response({"message": "Invalid end_time"}, 400)
     return json_response(
         [
             row
@@ -152,13 +164,16 @@ def response_of(records: Records, name: str, request: HttpRequest) -> HttpRespon
     except (msgspec.DecodeError, TypeError, KeyError):
         return text_response("400: Bad Request", 400)
     if "return_response" not in request.query:
-        text = "Service call requires responses but caller did not ask for responses."
+        text = (
+            "Service call requires responses but caller did not ask for responses. "
+            "Add ?return_response to query parameters."
+        )
         return json_response({"message": text}, 400)
     wanted = asked if isinstance(asked, list) else [asked]
     told = records.responses[name]
     found = {each: told[each] for each in wanted if each in told}
     if not found:
-        return text_response("500 Internal Server Error", 500)
+        return text_response(BROKEN, 500)
     return json_response({"changed_states": [], "service_response": found})
 
 

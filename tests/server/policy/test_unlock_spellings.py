@@ -13,7 +13,7 @@ import pytest
 from tests.server.policy.unlock_rows import HARMLESS, HOME_RULE, ONE_RULE, ROWS
 
 from agentgate_cli.standins.home import make_home
-from agentgate_cli.standins.home_assistant import RENDERED
+from agentgate_cli.standins.home_templates import RENDERED
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from agentgate_cli.standins.home import Home, make_home
-from agentgate_cli.standins.home_assistant import RENDERED
+from agentgate_cli.standins.home_templates import RENDERED
 from agentgate_server.tools.home_assistant.house import House, Told
 from agentgate_server.tools.home_assistant.reading import read_house
 

@@ -11,7 +11,7 @@ from tests.server.policy.helpers import action
 from tests.server.tools.home_assistant.houses import Clock
 
 from agentgate_cli.standins.home import Entity, Home
-from agentgate_cli.standins.home_assistant import RENDERED
+from agentgate_cli.standins.home_templates import RENDERED
 from agentgate_server.policy import Policy
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
