@@ -2,7 +2,7 @@
 
 It installs Home Assistant into ``.real-home/``, an environment of its own on Python 3.13 or later,
 runs it with its demo of a house, makes the first user by its onboarding API, and plays
-``acceptance.py``. Where there is no such Python it ends with an error: nothing is left out quietly.
+``acceptance*.py``. Where there is no such Python it ends with an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.real_home.house import running
 from tests.real_home.python import VERSION, install, python_of
 
 FOLDER: Final = Path(".real-home").absolute()
-ACCEPTANCE: Final = Path(__file__).with_name("acceptance.py")
+ACCEPTANCE: Final = sorted(map(str, Path(__file__).parent.glob("acceptance*.py")))
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
     command = install(python_of(given.python), FOLDER, given.version)
     with running(command, FOLDER / "config") as (url, token):
         os.environ["REAL_HOME_URL"], os.environ["REAL_HOME_TOKEN"] = url, token
-        return int(pytest.main([str(ACCEPTANCE), "-q", *more]))
+        return int(pytest.main([*ACCEPTANCE, "-q", *more]))
 
 
 if __name__ == "__main__":

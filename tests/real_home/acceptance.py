@@ -1,105 +1,24 @@
-"""What must hold before a real Home Assistant. ``make real-home`` plays it; see ``__main__``.
-
-The demo's house gets a floor, areas and a label by Home Assistant's own commands. What our stand-in
-says is held against what the real one says.
-"""
+"""What must hold before a real Home Assistant: what the gateway knows of it, and does in it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
-from tests.real_home.house import Refused, ask
+from tests.real_home.furnished import TOKEN, URL, furnished, linked, say, state_of
+from tests.real_home.house import ask
 from tests.server.embedded import OWNER, http, raw_client, serving, until
 from tests.server.tools.home_assistant.running import Tools
 
-from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_proto.connection.events import Answered, Authenticated
-from agentgate_server.errors import ToolFailed
 from agentgate_server.policy import Policy
-from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.asking import ask as ask_templates
-from agentgate_server.tools.home_assistant.backend import HomeAssistant
-from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.tools.home_assistant.link import Link
 from agentgate_server.tools.home_assistant.reading import read_house, read_rows
 
 pytestmark = pytest.mark.anyio
-URL = os.environ["REAL_HOME_URL"]
-TOKEN = os.environ["REAL_HOME_TOKEN"]
-BOUND_S = 120.0
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """A real house takes its time; that all of this runs on trio too, the other tests see."""
-    return "asyncio"
-
-
-AREAS = {  # of the demo only some can be put somewhere: those with an id of their own
-    "light.bed_light": "hall",
-    "light.ceiling_lights": "hall",
-    "lock.all_doors": "hall",
-    "light.kitchen_lights": "kitchen",
-}
-
-
-@asynccontextmanager
-async def linked(url: str = URL, token: str = TOKEN) -> AsyncIterator[HomeAssistant]:
-    config = HomeAssistantConfig(url=HomeAssistantUrl(url), token=Secret(token))
-    backend = HomeAssistant(config)
-    with anyio.fail_after(BOUND_S):
-        try:
-            async with anyio.create_task_group() as tasks:
-                await tasks.start(backend.watch)
-                yield backend
-                tasks.cancel_scope.cancel()
-        finally:
-            await backend.api.aclose()
-
-
-async def say(link: Link, kind: str, **fields: Any) -> Any:
-    return msgspec.json.decode(await link.ask(kind, timeout_s=20, **fields))
-
-
-async def furnish(link: Link) -> None:
-    """Make the floor, the areas and the label, if they are not there yet."""
-    floors = {row["floor_id"] for row in await say(link, "config/floor_registry/list")}
-    if "ground" not in floors:
-        await say(link, "config/floor_registry/create", name="Ground")
-        await say(link, "config/label_registry/create", name="Outside")
-    areas = {row["area_id"] for row in await say(link, "config/area_registry/list")}
-    for name in ("Hall", "Kitchen"):
-        if name.lower() not in areas:
-            await say(link, "config/area_registry/create", name=name)
-        update = {"area_id": name.lower(), "floor_id": "ground"}
-        await say(link, "config/area_registry/update", **update)
-    for entity, area in AREAS.items():
-        await say(link, "config/entity_registry/update", entity_id=entity, area_id=area)
-    labels = {"entity_id": "lock.all_doors", "labels": ["outside"]}
-    await say(link, "config/entity_registry/update", **labels)
-
-
-@asynccontextmanager
-async def furnished() -> AsyncIterator[HomeAssistant]:
-    async with linked() as backend:
-        await furnish(backend.watching.link)
-        await until(
-            lambda: "lock.all_doors" in (backend.house("label_id", "outside") or ()), "the house"
-        )
-        yield backend
-
-
-def state_of(entity: str) -> str:
-    """The state of an entity, past everything of ours."""
-    state: str = ask(f"{URL}/api/states/{entity}", TOKEN)["state"]
-    return state
 
 
 async def test_the_link_learns_what_the_templates_say() -> None:
@@ -255,77 +174,3 @@ async def test_a_rule_for_locks_holds_whatever_they_are_called(
         assert state_of("lock.front_door") == "locked"
         _, _, health = await http(gateway, "GET", "/health", token=OWNER)
         assert health["home_assistant"]["names"] == "known"
-
-
-COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ("nonsense", {}),
-    ("call_service", {"domain": "light", "service": "nope"}),
-    ("call_service", {"domain": "light", "service": "turn_on"}),
-    (
-        "call_service",
-        {"domain": "light", "service": "turn_on", "service_data": {"area_id": "hall", "data": 1}},
-    ),
-    (
-        "call_service",
-        {
-            "domain": "light",
-            "service": "turn_on",
-            "service_data": {"area_id": "hall"},
-            "return_response": True,
-        },
-    ),
-    ("call_service", {"domain": "light", "service": "turn_on", "target": {"entity_id": "light.x"}}),
-    ("fire_event", {"event_type": "doorbell", "event_data": {"a": 1}}),
-    ("subscribe_events", {"event_type": "doorbell"}),
-]
-
-
-@pytest.mark.parametrize(("kind", "fields"), COMMANDS)
-async def test_the_stand_in_answers_as_the_real_one(kind: str, fields: dict[str, Any]) -> None:
-    async def answer(backend: HomeAssistant) -> Any:
-        try:
-            result = await say(backend.watching.link, kind, **fields)
-        except ToolFailed as error:
-            return str(error)
-        return sorted(result) if isinstance(result, dict) else result
-
-    async with linked() as real, StandIn(token=TOKEN) as home, linked(home.url) as stand_in:
-        assert await answer(stand_in) == await answer(real)
-
-
-REQUESTS: list[tuple[str, Any]] = [
-    ("/api/states/light.none", None),
-    ("/api/services/light/nope", {}),
-    ("/api/services/light/turn_on", {"area_id": "hall", "target": {}}),
-    ("/api/services/light/turn_on?return_response", {"area_id": "hall"}),
-    ("/api/events/doorbell", {"a": 1}),
-    ("/api/nonsense", None),
-]
-
-
-@pytest.mark.parametrize(("path", "body"), REQUESTS)
-async def test_the_stand_in_answers_requests_as_the_real_one(path: str, body: Any) -> None:
-    def answer(url: str) -> Any:
-        try:
-            return ask(f"{url}{path}", TOKEN, body)
-        except Refused as error:
-            return error.status, error.body
-
-    async with StandIn(token=TOKEN) as home:
-        ours = await anyio.to_thread.run_sync(answer, home.url)
-        assert ours == await anyio.to_thread.run_sync(answer, URL)
-
-
-async def test_the_tools_that_read_work() -> None:
-    async with furnished() as backend:
-        tools = Tools(backend)
-        areas = await tools.data("ha_list_areas")
-        assert "hall" in msgspec.json.encode(areas).decode()
-        lights = await tools.data("ha_get_states", domain="light", area="hall")
-        assert "light.bed_light" in msgspec.json.encode(lights).decode()
-        services = await tools.data("ha_list_services", domain="light")
-        assert "turn_on" in msgspec.json.encode(services).decode()
-        weather = {"entity_id": "weather.demo_weather_south"}
-        found = await tools.data("ha_get_forecast", **weather, type="daily")
-        assert found["forecasts"][0]["entity_id"] == weather["entity_id"]
-        assert "condition" in str(found)

@@ -16,6 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
+import msgspec
+
+from agentgate_server.secrets.secret import Secret
+from agentgate_server.tools.home_assistant.api import Api
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
+from agentgate_server.tools.home_assistant.link import Link
+
 START_S: Final = 1_200.0
 """The first start installs what the demo's integrations need."""
 
@@ -31,6 +39,11 @@ websocket_api:
 config:
 onboarding:
 demo:
+mobile_app:
+recorder:
+  commit_interval: 0
+history:
+logbook:
 logger:
   default: warning
 group:
@@ -104,6 +117,8 @@ def running(command: Path, folder: Path) -> Iterator[tuple[str, str]]:
         url = f"http://127.0.0.1:{port}"
         token = onboarded(url, process, began + START_S, log.name)
         print(f"Home Assistant answers after {time.monotonic() - began:.0f} s", flush=True)
+        set_up(url, token, "shopping_list")
+        token = anyio.run(lasting, url, token)
         yield url, token
     finally:
         process.terminate()
@@ -112,6 +127,35 @@ def running(command: Path, folder: Path) -> Iterator[tuple[str, str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def set_up(url: str, token: str, integration: str) -> None:
+    """Set up an integration that can't be set up by the configuration, as its dialog does."""
+    flows = f"{url}/api/config/config_entries/flow"
+    flow = ask(flows, token, {"handler": integration})["flow_id"]
+    ask(f"{flows}/{flow}", token, {})
+
+
+async def lasting(url: str, token: str) -> str:
+    """Return a token as people make one for the gateway; that of a login lives for half an hour."""
+    api = Api(HomeAssistantConfig(url=HomeAssistantUrl(url), token=Secret(token)))
+    made: list[str] = []
+    done = anyio.Event()
+
+    async def begin() -> None:
+        wanted: dict[str, Any] = {"client_name": "agent-gate", "lifespan": 1}
+        answer = await link.ask("auth/long_lived_access_token", timeout_s=60, **wanted)
+        made.append(msgspec.json.decode(answer))
+        done.set()
+
+    link = Link(api.reads, Secret(token), begin, lambda: None)
+    with anyio.fail_after(120):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.run)
+            await done.wait()
+            tasks.cancel_scope.cancel()
+    await api.aclose()
+    return made[0]
 
 
 def onboarded(url: str, process: subprocess.Popen[bytes], until: float, log: str) -> str:
