@@ -35,7 +35,14 @@ class Answers:
         self.over_http: set[str] = set()
 
     def take(
-        self, secret: str, channels: Collection[str], reply: Reply, *, text: str = ""
+        self,
+        secret: str,
+        channels: Collection[str],
+        reply: Reply,
+        *,
+        word: str = "",
+        code: str = "",
+        text: str = "",
     ) -> AnswerTicket | None:
         """Take an answer. The caller lets the ledger do what it then wants done.
 
@@ -43,8 +50,10 @@ class Answers:
             secret: the ticket, of anybody.
             channels: the ones whose tickets are taken here.
             reply: hears what came of it, as from :meth:`Desk.decide`; not if it is no ticket.
-            text: what the person has written with it: their one-time code with a yes, or a word
-                to the agent with a no.
+            word: what the person says to the agent with it, or "".
+            code: the person's one-time code, or ""; it counts with a yes.
+            text: what was typed into the one field of a button: the code with a yes, the word
+                with a no.
 
         Returns:
             what the ticket says, or has said; None: it is none.
@@ -67,8 +76,8 @@ class Answers:
             channel=ticket.channel,
             now=now,
             reply=told,
-            code=text if approve else "",
-            word="" if approve else text,
+            code=code or text if approve else "",
+            word=word if approve else word or text,
         )
         return ticket
 

@@ -126,7 +126,7 @@ def companion_of(companion: CompanionConfig, asks_per_minute: int, needs: Needs)
     from agentgate_server.approvals.push.companion import CompanionSender, Taps
 
     assert needs.house is not None, "it was checked"
-    sender = CompanionSender(needs.house, critical=companion.critical)
+    sender = CompanionSender(needs.house.link, critical=companion.critical)
     taps = Taps(needs.house, sender, needs.answers, needs.drain)
     people = [(str(each.service), str(each.name)) for each in companion.people]
     channel = PushChannel(sender, people, asks_per_minute, needs, listen=taps.run)

@@ -31,6 +31,9 @@ WARNING_CHARS_MAX = 700
 WORDS_CHARS_MAX = 300
 """The words of a grant, a refusal."""
 
+CHANGES_MAX = 5
+"""Changed arguments that are shown; the approval itself has all."""
+
 
 def spoken(view: ApprovalView, words_max: int) -> list[str]:
     """What the agent and people have said of it, and what these have made of it, line by line.
@@ -43,7 +46,9 @@ def spoken(view: ApprovalView, words_max: int) -> list[str]:
         lines += [f"{by}: {quotation(word, words_max)}" for word in view.word.split("\n")]
     if view.changes:
         lines.append("Edited before it was approved:")
-        lines += [f"• {fold(change, words_max)}" for change in view.changes]
+        lines += [f"• {fold(change, words_max)}" for change in view.changes[:CHANGES_MAX]]
+        if len(view.changes) > CHANGES_MAX:
+            lines.append(f"… and {len(view.changes) - CHANGES_MAX} more")
     return lines
 
 

@@ -3,15 +3,13 @@
 Take :meth:`Board.next_step`, do it, report it, and take the next; a step that failed is simply not
 reported, and comes again, brought up to date.
 
-A new ask waits until it has its turn (:mod:`agentgate_proto.quotas.notifying`). From then on its
-notifications are brought to the truth as often as that changes. What asks and what tells how it
-ended take turns: neither a flood of asks nor one of answers keeps the other away. Times are
-monotonic seconds.
+Which approval comes first, :mod:`agentgate_server.approvals.turns` says. Times are monotonic
+seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,18 +18,10 @@ from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.push.notification import Button, Notification
 from agentgate_server.approvals.summaries import Summaries, Tell
-
-CARDS_MAX = 10_000
-"""Approvals on the board; those beyond it are asked when others have gone."""
+from agentgate_server.approvals.turns import Silent, Turns, pause_after
 
 KEYS_MAX = 8
 """Tickets of one approval in one place; the oldest are spent, which no newer notification shows."""
-
-REFUSED_S = 60.0
-"""The first pause before a place that refuses a notification gets it again; doubles …"""
-
-REFUSED_MAX_S = 3_600.0
-"""… up to this."""
 
 REFUSALS_MAX = 5
 """After so many, a place is not told any more how an approval has ended."""
@@ -154,46 +144,15 @@ class Board:
     ) -> None:
         self.places = tuple(places)
         self.render = render
-        self.asks = asks
-        self.summaries = summaries
-        self.cards: dict[str, Card] = {}
-        self.overflowed = False
+        self.turns = Turns(self._new, asks, summaries)
         self._problems: dict[str, str] = {}
-        self._asking: dict[str, None] = {}
-        self._telling: dict[str, None] = {}
-        self._tells_next = False
-        self._later: dict[str, float] = {}
-        self._expected: set[str] = set()
 
     @property
     def problem(self) -> str:
         """What some place refuses at present, or ""."""
-        return next(iter(self._problems.values()), "")
+        return next(iter([*self._problems.values(), *self.turns.refused]), "")
 
     # What happened
-
-    def changed(self, view: ApprovalView, now: float) -> None:
-        """An approval was opened, or moved on."""
-        card = self.cards.get(view.id)
-        if card is not None:
-            card.view = view
-        elif view.status != "waiting" and view.id not in self._expected:
-            return  # it was never shown here
-        elif len(self.cards) >= CARDS_MAX:
-            self.overflowed = True
-            return
-        else:
-            card = self.cards[view.id] = self._new(view)
-        if view.status == "waiting":
-            self.asks.opened(view.id, view.agent, now)
-        else:
-            self.asks.over(view.id, view.status, now)
-        if not self.asks.is_held(view.id):
-            self._put(card)
-
-    def expect(self, rid: str) -> None:
-        """This approval is being looked up; what happens to it meanwhile counts."""
-        self._expected.add(rid)
 
     def remembered(self, rid: str, note: Note, view: ApprovalView | None, now: float) -> Card:
         """A former life has shown this approval.
@@ -204,79 +163,43 @@ class Board:
             view: how it stood when it was looked up; None: nobody knows it.
             now: seconds.
         """
-        self._expected.discard(rid)
-        card = self.cards.get(rid)
-        if card is None:
-            assert view is not None, "one that nobody knows is forgotten by the caller"
-            card = self.cards[rid] = self._new(view)
+        card = self.turns.remembered(rid, view, now)
+        assert card is not None, "one that nobody knows is forgotten by the caller"
         card.kept = note
         for place, spot in card.spots.items():
             if place in note:
                 spot.noted, spot.tried = note[place], True
-        if card.view.status == "waiting":
-            self.asks.known(rid, card.view.agent, now)
-        self._put(card)
+        self.turns.put(card)
         return card
 
     def show_again(self, rid: str, place: str) -> None:
         """What is shown of this approval there may be gone, or not be the truth."""
-        card = self.cards.get(rid)
+        card = self.turns.cards.get(rid)
         if card is not None and place in card.spots:
             spot = card.spots[place]
             spot.noted = Noted("", spot.noted.keys)
-            self._put(card)
+            self.turns.put(card)
 
     # What to do
 
-    def next_step(self, now: float, silent: Mapping[str, float]) -> Step | None:
-        """Return what to do next, or None: everything shows the truth, as far as it may.
-
-        Args:
-            now: seconds.
-            silent: agents whose new asks are not told of, each with the seconds that are left.
-        """
-        for rid in [rid for rid, at in self._later.items() if at <= now]:
-            self._put(self.cards[rid])
-        while rid := self._first(now, silent):
-            card = self.cards[rid]
+    def next_step(self, now: float, silent: Silent) -> Step | None:
+        """Return what to do next, or None: everything shows the truth, as far as it may."""
+        self.turns.wake(now)
+        while (card := self.turns.first(now, silent)) is not None:
             step = self._step(card, now)
             if step is not None:
                 return step
-            self._asking.pop(rid, None)
-            self._telling.pop(rid, None)
+            rid = card.view.id
             again = [s.retry_at for s in card.spots.values() if s.retry_at > now]
             if again:
-                self._later[rid] = min(again)
-            elif is_over(card.view):
-                del self.cards[rid]
-                if card.kept is not None:
-                    return Forget(rid)
-        return self.summaries.next_step(self.asks.held(now, silent), now)
+                self.turns.later(rid, min(again))
+            elif self.turns.done(card) and card.kept is not None:
+                return Forget(rid)
+        return self.turns.next_line(now, silent)
 
-    def next_deadline(self, now: float, silent: Mapping[str, float]) -> float | None:
+    def next_deadline(self, now: float, silent: Silent) -> float | None:
         """Return when there is something to do though nothing happens, or None."""
-        times = [*self._later.values(), *(now + left for left in silent.values())]
-        held = self.asks.held(now, silent)
-        others = self.asks.next_deadline(now, silent), self.summaries.next_deadline(held)
-        times += [at for at in others if at is not None]
-        return min(times) if times else None
-
-    def _first(self, now: float, silent: Mapping[str, float]) -> str:
-        """The approval that is to be looked at; "": none."""
-        if not self._asking and (rid := self.asks.turn(now, silent)):
-            self._asking[rid] = None
-        queues = (
-            (self._telling, self._asking) if self._tells_next else (self._asking, self._telling)
-        )
-        return next((next(iter(queue)) for queue in queues if queue), "")
-
-    def _put(self, card: Card) -> None:
-        """Look at an approval again, behind the others."""
-        rid, waits = card.view.id, card.view.status == "waiting"
-        self._later.pop(rid, None)
-        to, other = (self._asking, self._telling) if waits else (self._telling, self._asking)
-        other.pop(rid, None)
-        to[rid] = None
+        return self.turns.next_deadline(now, silent)
 
     def _new(self, view: ApprovalView) -> Card:
         return Card(view, {place: Spot() for place in self.places})
@@ -310,7 +233,7 @@ class Board:
         self, step: Prepare, buttons: tuple[Button, ...], keys: dict[str, bool]
     ) -> list[str]:
         """There are tickets with these keys for the buttons; return those that are too old."""
-        spot = self.cards[step.rid].spots[step.place]
+        spot = self.turns.cards[step.rid].spots[step.place]
         known = [*spot.noted.keys.items(), *keys.items()]
         spot.noted = Noted(spot.noted.shown, dict(known[-KEYS_MAX:]))
         spot.offer = buttons
@@ -318,14 +241,14 @@ class Board:
 
     def kept(self, step: Keep) -> None:
         """The note is durable."""
-        self.cards[step.rid].kept = step.note
+        self.turns.cards[step.rid].kept = step.note
 
     def shown(self, step: Show, keys: Iterable[str]) -> list[str]:
         """The notification is there, with the tickets of these keys; return the keys of others that
         may have been there before."""
-        card = self.cards[step.rid]
+        card = self.turns.cards[step.rid]
         spot, mine = card.spots[step.place], set(keys)
-        self._tells_next = card.view.status == "waiting"
+        self.turns.told(card)
         former = [key for key in spot.noted.keys if key not in mine]
         left = {key: yes for key, yes in spot.noted.keys.items() if key in mine}
         spot.noted = Noted(step.digest, left)
@@ -335,27 +258,17 @@ class Board:
 
     def refused(self, step: Show, problem: str, now: float) -> None:
         """The place does not take it; others go first, and it gets it again later."""
-        card = self.cards[step.rid]
+        card = self.turns.cards[step.rid]
         spot = card.spots[step.place]
         spot.refusals += 1
         self._problems[step.place] = problem
         if card.view.status != "waiting" and spot.refusals >= REFUSALS_MAX:
             spot.noted, spot.retry_at = Noted(step.digest), 0.0
             return
-        pause = REFUSED_S * 2.0 ** min(spot.refusals - 1, 10)
-        spot.retry_at = now + min(pause, REFUSED_MAX_S)
+        spot.retry_at = now + pause_after(spot.refusals)
 
-    def skip(self, now: float) -> None:
+    def skip(self, problem: str, now: float) -> None:
         """What comes first can't be done at all; go on with the next."""
-        rid = self._first(now, {})
-        if rid:
-            self._asking.pop(rid, None)
-            self._telling.pop(rid, None)
-            self._later[rid] = now + REFUSED_S
-
-
-def is_over(view: ApprovalView) -> bool:
-    """Whether nothing more will happen to an approval."""
-    if view.status == "waiting":
-        return False
-    return view.status != "approved" or bool(view.outcome)
+        card = self.turns.first(now, {})
+        if card is not None:
+            self.turns.later(card.view.id, now + pause_after(1), problem)

@@ -21,13 +21,10 @@ from agentgate_server.approvals.answers import Answers
 from agentgate_server.approvals.decisions import Decision
 from agentgate_server.approvals.push.notification import Button, Loudness, Notification
 from agentgate_server.approvals.push.outbox import Outbox
-from agentgate_server.approvals.push.sender import (
-    Place,
-    RefusedError,
-    SendError,
-    UnreachableError,
-)
+from agentgate_server.approvals.push.sender import Place
+from agentgate_server.approvals.sending import RefusedError, SendError, UnreachableError
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.tools.home_assistant.link import Link
 from agentgate_server.tools.home_assistant.watching import Watching
 
 CHANNEL: Final = "companion"
@@ -63,7 +60,7 @@ class CompanionSender:
     """Notifies phones. A :class:`~agentgate_server.approvals.push.sender.Sender`.
 
     Args:
-        watching: has the link to Home Assistant.
+        link: to Home Assistant.
         critical: asks ring on phones that are silent.
     """
 
@@ -72,8 +69,8 @@ class CompanionSender:
     text_bytes_max = TEXT_BYTES_MAX
     shows_gone = False
 
-    def __init__(self, watching: Watching, *, critical: bool) -> None:
-        self.watching = watching
+    def __init__(self, link: Link, *, critical: bool) -> None:
+        self.link = link
         self.critical = critical
 
     def buttons(self, view: ApprovalView) -> tuple[Button, ...]:
@@ -87,7 +84,7 @@ class CompanionSender:
     async def send(self, place: Place, notification: Notification) -> None:
         """Notify a phone; see :class:`~agentgate_server.approvals.push.sender.Sender`."""
         try:
-            await self.watching.link.ask(
+            await self.link.ask(
                 "call_service",
                 timeout_s=CALL_S,
                 what="a notification",

@@ -15,13 +15,8 @@ import msgspec
 
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.push.notification import Button, Loudness, Notification
-from agentgate_server.approvals.push.sender import (
-    LaterError,
-    Place,
-    RefusedError,
-    SendError,
-    UnreachableError,
-)
+from agentgate_server.approvals.push.sender import Place
+from agentgate_server.approvals.sending import LaterError, RefusedError, SendError, UnreachableError
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.http_client import HttpBackend

@@ -1,59 +1,34 @@
-"""The outbox: brings every notification to the truth, one call after the other.
-
-It never gives up: a failed call comes again after a pause, in the newest words. Nothing in the gate
-waits for it.
-"""
+"""The outbox: brings every notification to the truth, one call after the other."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 
-import anyio
 import msgspec
 
-from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.faces.answer_tickets import AnswerTicket, AnswerTickets, key_of
 from agentgate_proto.quotas.notifying import Notifying
-from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.approval import ApprovalView
-from agentgate_server.approvals.clock import Clock
-from agentgate_server.approvals.notes import Notes
-from agentgate_server.approvals.push.board import (
-    CARDS_MAX,
-    Board,
-    Forget,
-    Keep,
-    Note,
-    Prepare,
-    Show,
-    Step,
-)
+from agentgate_server.approvals.delivery import Delivery
+from agentgate_server.approvals.link import Link
+from agentgate_server.approvals.push.board import Board, Forget, Keep, Note, Prepare, Show, Step
 from agentgate_server.approvals.push.notification import Button, Loudness, Notification
-from agentgate_server.approvals.push.sender import (
-    LaterError,
-    Place,
-    RefusedError,
-    Sender,
-    SendError,
-)
+from agentgate_server.approvals.push.sender import Place, Sender
 from agentgate_server.approvals.push.text import held_back, text_of, title_of
+from agentgate_server.approvals.sending import RefusedError
 from agentgate_server.approvals.summaries import Summaries, Tell
+from agentgate_server.approvals.turns import CARDS_MAX
 from agentgate_server.secrets.secret import Secret
-from agentgate_server.store.engine import StoreError
 
 log = logging.getLogger(__name__)
 
 TICKET_BYTES = 32
 """Of chance in a ticket."""
-
-REST_S_MIN = 0.05
-"""From one look at what is due to the next: a rounded time must not keep the machine busy."""
 
 SAID_YES = "You have said yes."
 ELSEWHERE = "It can't be approved here: do it in a terminal, or in the console."
@@ -66,18 +41,12 @@ class Outbox:
         sender: makes the calls.
         places: where people are asked.
         tickets: what can be answered with.
-        notes: what survives a restart.
-        clock: what to wait on.
+        link: to the gate.
         asks_per_minute: how often a place rings for one agent.
-        find: how the approval of a note stands; None: nobody knows it any more.
-        waiting: the approvals that wait now.
-        asked: is told each approval that somebody was shown.
-        capped: is told each agent that asks more than a phone rings for.
-        silent: the agents that somebody has muted, each with the seconds that are left.
 
     Attributes:
         board: what the notifications show.
-        remembered: is set when the board knows what a former life left.
+        delivery: takes its steps.
     """
 
     def __init__(
@@ -85,82 +54,46 @@ class Outbox:
         sender: Sender,
         places: Iterable[Place],
         tickets: AnswerTickets,
-        notes: Notes,
-        clock: Clock,
+        link: Link,
         asks_per_minute: int,
-        *,
-        find: Callable[[str], Awaitable[ApprovalView | None]],
-        waiting: Callable[[], Iterable[ApprovalView]],
-        asked: Callable[[str], None],
-        capped: Callable[[str], None],
-        silent: Callable[[], Mapping[str, float]],
     ) -> None:
         self.sender = sender
         self.places = {place.key: place for place in places}
         self.tickets = tickets
-        self.notes = notes
-        self.clock = clock
-        self.find = find
-        self.waiting = waiting
-        self.asked = asked
-        self.capped = capped
-        self.silent = silent
-        self.remembered = anyio.Event()
+        self.link = link
+        self.clock = link.clock
         asks, lines = Notifying(asks_per_minute), Summaries(held_back)
         self.board = Board(self.places, self._render, asks, lines)
-        self._trouble = ""
-        self._wake = anyio.Event()
-        self._backoff = Backoff()
-        self._pace = TokenBucket(sender.per_minute, clock.now())
+        self.delivery: Delivery[Step] = Delivery(
+            sender.name,
+            link.clock,
+            sender.per_minute,
+            self.board,
+            calls=calls,
+            take=self._take,
+            silent=link.silent,
+        )
 
     @property
     def problem(self) -> str:
         """Why something does not go out at present, or ""."""
-        return self._trouble or self.board.problem
+        return self.delivery.trouble or self.board.problem
 
     def changed(self, view: ApprovalView) -> None:
         """An approval was opened, or moved on; with its end its tickets are good no more."""
         if view.status != "waiting":
             self.tickets.over(view.id)
-        self.board.changed(view, self.clock.now())
-        self._wake.set()
+        self.board.turns.changed(view, self.clock.now())
+        self.delivery.wake()
 
     def show_again(self, rid: str, place: str) -> None:
         """See :meth:`Board.show_again`."""
         self.board.show_again(rid, place)
-        self._wake.set()
-
-    def look_again(self) -> None:
-        """Somebody was muted, or is not any more."""
-        self._wake.set()
+        self.delivery.wake()
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while not await self._try(self._remember):
-            pass
-        self.remembered.set()
-        while True:
-            self._wake = anyio.Event()
-            now, silent = self.clock.now(), self.silent()
-            try:
-                step = self.board.next_step(now, silent)
-                if step is None:
-                    await self._rest(self.board.next_deadline(now, silent), now)
-                elif isinstance(step, Show | Tell) and (pause := self._pace.take(now)):
-                    await self.clock.sleep(pause)  # what to say may change meanwhile
-                else:
-                    await self._try(partial(self._take, step))
-            except Exception:
-                # A bug with one approval must not keep all others away.
-                log.exception("an approval can't be shown by %s", self.sender.name)
-                self.board.skip(now)
-
-    async def _rest(self, deadline: float | None, now: float) -> None:
-        """Wait for a change, or for the time to do something all the same."""
-        if deadline is None:
-            await self._wake.wait()
-        else:
-            await self.clock.wait(self._wake, max(deadline - now, REST_S_MIN))
+        await self.delivery.run(self._remember)
 
     def _render(self, view: ApprovalView, place: str) -> Notification:
         """What is shown of an approval; its buttons have no tickets."""
@@ -179,14 +112,14 @@ class Outbox:
 
     async def _remember(self) -> None:
         """Take up what a former life left: approvals may have moved on meanwhile."""
-        notes = await self.notes.all(CARDS_MAX)
+        notes = await self.link.notes.all(CARDS_MAX)
         for rid in notes:
-            self.board.expect(rid)
+            self.board.turns.expect(rid)
         for rid, value in notes.items():
-            view = await self.find(rid)
+            view = await self.link.find(rid)
             note = self._read(rid, value)
-            if view is None and rid not in self.board.cards:
-                self.notes.drop(rid)
+            if view is None and rid not in self.board.turns.cards:
+                self.link.notes.drop(rid)
                 continue
             card = self.board.remembered(rid, note, view, self.clock.now())
             if card.view.status == "waiting":
@@ -201,7 +134,7 @@ class Outbox:
             for ticket, approve in noted.keys.items():
                 self.tickets.add(ticket, self._ticket(view, place, approve=approve))
             if noted.shown:
-                self.asked(view.id)
+                self.link.asked(view.id)
 
     def _read(self, rid: str, value: str) -> Note:
         """Read a note; of one that nobody can read, nothing is known."""
@@ -222,19 +155,19 @@ class Outbox:
             case Prepare():
                 self._prepare(step)
             case Keep(rid, note):
-                await self.notes.put(rid, msgspec.json.encode(note).decode())
+                await self.link.notes.put(rid, msgspec.json.encode(note).decode())
                 self.board.kept(step)
             case Show():
                 await self._show(step)
             case Tell():
                 await self._tell(step)
             case Forget(rid):
-                self.notes.drop(rid)
-                self._make_up()
+                self.link.notes.drop(rid)
+                self.board.turns.make_up(self.link.waiting, self.clock.now())
 
     def _prepare(self, step: Prepare) -> None:
         """Make tickets for one place; nobody knows them until they are sent."""
-        view, place = self.board.cards[step.rid].view, self.places[step.place]
+        view, place = self.board.turns.cards[step.rid].view, self.places[step.place]
         made, keys = list[Button](), dict[str, bool]()
         room = self.tickets.has_room(len(step.buttons))
         for button in step.buttons:
@@ -262,13 +195,13 @@ class Outbox:
         keys = [key_of(each.ticket.value) for each in sent.buttons]
         self.tickets.spend(self.board.shown(step, keys))
         if sent.loudness in (Loudness.ASK, Loudness.SILENT):
-            self.asked(step.rid)
+            self.link.asked(step.rid)
 
     async def _tell(self, step: Tell) -> None:
         """Say how many asks of an agent are held back, in one line that the next one replaces."""
         is_new = not step.message_id
         if is_new:
-            self.capped(step.agent)
+            self.link.capped(step.agent)
         tag = f"held-{sha256(step.agent.encode('utf-8', 'replace')).hexdigest()[:16]}"
         loudness = Loudness.NEWS if is_new else Loudness.SILENT if step.count else Loudness.GONE
         line = Notification(tag, "agentgate", step.text, loudness)
@@ -277,37 +210,12 @@ class Outbox:
                 await self.sender.send(place, line)
             except RefusedError as error:
                 log.debug("%s: a line was refused: %s", self.sender.name, error)
-        self.board.summaries.told(step, 0, 1, self.clock.now())
+        self.board.turns.summaries.told(step, 0, 1, self.clock.now())
 
-    def _make_up(self) -> None:
-        """Ask what found no room on the board before, when there is some."""
-        if self.board.overflowed and len(self.board.cards) < CARDS_MAX // 2:
-            self.board.overflowed = False
-            for view in self.waiting():
-                self.board.changed(view, self.clock.now())
 
-    async def _try(self, act: Callable[[], Awaitable[None]]) -> bool:
-        """Do something; if it fails, say why and pause. Returns whether it worked."""
-        try:
-            await act()
-        except LaterError as error:
-            log.warning("%s", error)
-            await self.clock.sleep(error.seconds)
-        except (SendError, StoreError) as error:
-            if str(error) != self._trouble:
-                log.warning("approvals do not get out by %s: %s", self.sender.name, error)
-            self._trouble = str(error)
-            now = self.clock.now()
-            due = self._backoff.failed(now)
-            assert due is not None, "attempts are not limited"
-            await self.clock.sleep(due - now)
-        else:
-            if self._trouble:
-                log.info("approvals get out by %s again", self.sender.name)
-            self._trouble = ""
-            self._backoff.succeeded()
-            return True
-        return False
+def calls(step: Step) -> bool:
+    """Whether a step calls the service."""
+    return isinstance(step, Show | Tell)
 
 
 def loudness_of(view: ApprovalView) -> Loudness:

@@ -1,4 +1,4 @@
-"""Senders: what one kind of channel adds to the others, and how its calls go wrong."""
+"""Senders: what one kind of channel adds to the others."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from typing import Protocol
 
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.push.notification import Button, Notification
-
-
-class SendError(Exception):
-    """A notification did not get through; the text is for everybody: no secrets, no places."""
-
-
-class LaterError(SendError):
-    """The service asks to wait.
-
-    Attributes:
-        seconds: how long.
-    """
-
-    def __init__(self, service: str, seconds: float) -> None:
-        super().__init__(f"{service} asks to wait {seconds:g} s")
-        self.seconds = seconds
-
-
-class UnreachableError(SendError):
-    """It may have been sent or not; it is worth another try, and so is everything else."""
-
-
-class RefusedError(SendError):
-    """The service does not take this notification there: others go first."""
 
 
 @dataclass(frozen=True, slots=True)

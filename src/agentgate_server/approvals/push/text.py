@@ -1,29 +1,20 @@
-"""What a notification says: an approval in a few lines, for a phone, and always the truth.
-
-What others chose is shown as :mod:`agentgate_server.approvals.words` has it, each value on one
-line.
-"""
+"""What a notification says: an approval in a few lines, for a phone, and always the truth."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from agentgate_proto.records.approval import ApprovalView
-from agentgate_proto.records.filling import mark_of
-from agentgate_proto.records.naming import shown_names
+from agentgate_server.approvals import telling
 from agentgate_server.approvals.words import (
     FOLDS,
     NAME_CHARS_MAX,
     SIGNATURE_CHARS_MAX,
     WORDS_CHARS_MAX,
-    argument,
-    clock,
     fold,
-    spoken,
-    warning_room,
 )
 
 HEADLINES = {
@@ -37,20 +28,27 @@ ENDS = {
     "expired": "Nobody answered in time: nothing was run.",
     "cancelled": "The agent has withdrawn it: nothing was run.",
 }
-OUTCOMES = {
-    "": "The tool is to run, or runs.",
-    "executed": "The tool has run.",
-    "failed": "The tool FAILED.",
-    "unknown": "NOBODY KNOWS whether the tool took effect.",
-    "cancelled": "The agent withdrew it: the tool did not run.",
-    "expired": "The tool changed meanwhile: it did not run.",
-}
-
-CHANGES_MAX = 5
-"""Changed arguments that are shown; the approval itself has all."""
-
 TIGHT = (40, 0, 40)
 """The last row of folds for what fits nowhere else."""
+
+
+class Plain:
+    """A :class:`~agentgate_server.approvals.telling.Manner`: bare text has capitals only."""
+
+    def plain(self, words: str) -> str:
+        """Words that may hold what others chose: they are on one line."""
+        return words
+
+    def code(self, words: str) -> str:
+        """A name."""
+        return words
+
+    def strong(self, words: str) -> str:
+        """What must not be missed."""
+        return words.upper()
+
+
+PLAIN: Final = Plain()
 
 
 def title_of(view: ApprovalView) -> str:
@@ -78,7 +76,7 @@ def text_of(
             *request(view, args, value_chars_max, args_max),
             *circumstances(view, words_max),
             *([note] if note else ()),
-            *times(view, zone),
+            telling.times(view, zone),
         ]
         text = "\n".join(lines)
         if len(text.encode("utf-8", "replace")) <= bytes_max:
@@ -99,23 +97,14 @@ def answer(view: ApprovalView, zone: tzinfo | None) -> list[str]:
     """What became of it, once it is settled: who answered, where, and how the tool ended."""
     if view.status == "waiting":
         return []
-    lines = []
-    if view.decided_by:
-        by, where = fold(view.decided_by, NAME_CHARS_MAX), fold(view.channel, NAME_CHARS_MAX)
-        lines.append(f"By {by} ({where}), {clock(view.decided_at, view.created_at, zone)}")
+    by = telling.decider_of(view, PLAIN, zone)
+    lines = [f"{by[0].upper()}{by[1:]}"] if by else []
     if view.reason:
         lines.append(fold(view.reason, WORDS_CHARS_MAX))
     elif view.status in ENDS:
         lines.append(ENDS[view.status])
-    if view.word:
-        lines.append(f"With the words: {fold(view.word, WORDS_CHARS_MAX)}")
-    if view.changes:
-        lines.append("Changed before it was approved:")
-        lines += [f"• {fold(each, WORDS_CHARS_MAX)}" for each in view.changes[:CHANGES_MAX]]
-        if len(view.changes) > CHANGES_MAX:
-            lines.append(f"… and {len(view.changes) - CHANGES_MAX} more")
     if view.status == "approved":
-        lines.append(OUTCOMES.get(view.outcome, view.outcome))
+        lines.append(telling.outcome_of(view, PLAIN))
     return lines
 
 
@@ -125,46 +114,18 @@ def request(
     """What is asked: the whole in one line, and each argument."""
     if view.status != "waiting":
         return [fold(view.asker, NAME_CHARS_MAX), fold(view.signature, SIGNATURE_CHARS_MAX)]
-    names = shown_names(args, args_max)
-    lines = [fold(view.signature, 3 * value_chars_max)]
-    for name in names:
-        shown = argument(name, args[name], value_chars_max)
-        lines.append(f"• {shown}  {mark_of(name, view.defaults)}".rstrip())
-    if len(args) > len(names):
-        hidden = len(args) - len(names)
-        lines.append(f"⚠️ {hidden} more arguments are not shown here: look at them in a terminal")
-    return lines
+    rows, hidden = telling.arguments(view, args, value_chars_max, args_max)
+    lines = [fold(view.signature, 3 * value_chars_max), *(f"• {row}" for row in rows)]
+    return [*lines, telling.hidden(hidden, PLAIN)] if hidden else lines
 
 
 def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     """What was said of it, what it is about, under which rule, what to know before saying yes."""
-    lines = spoken(view, words_max)
+    lines = telling.said(view, words_max, PLAIN)
     if view.status != "waiting":
         return lines
-    rule = fold(view.rule, SIGNATURE_CHARS_MAX)
-    words = f"{fold(view.description, words_max)} ({rule})" if view.description else rule
-    lines += [f"Now: {fold(view.about, words_max)}"] if view.about else []
-    lines.append(f"Rule: {words}")
-    if view.why:
-        lines.append(f"The agent's own words on why: {fold(view.why, words_max)}")
-    if view.doubt:
-        lines.append(f"Because: {fold(view.doubt, words_max)}")
-    if view.approvers_needed > 1:
-        said = fold(", ".join(view.approved_by), words_max) or "nobody yet"
-        lines.append(f"Takes {view.approvers_needed} people; yes from {said}")
-    if view.needs_code:
-        lines.append("Approving takes a one-time code")
-    if view.warning:
-        lines.append(f"⚠️ Warning: {fold(view.warning, warning_room(view.warning))}")
-    return lines
-
-
-def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
-    """When it was asked, and until when it may be answered."""
-    asked = f"Asked {clock(view.created_at, view.created_at, zone)}"
-    if view.status == "waiting":
-        return [f"{asked}, expires {clock(view.expires_at, view.created_at, zone)}"]
-    return [asked]
+    lines += telling.about(view, words_max, PLAIN)
+    return [*lines, *telling.circumstances(view, words_max, PLAIN)]
 
 
 def held_back(agent: str, count: int) -> str:

@@ -39,6 +39,12 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
+from agentgate_server.approvals.sending import (
+    LaterError,
+    RefusedError,
+    SendError,
+    UnreachableError,
+)
 from agentgate_server.approvals.telegram.buttons import Rows
 from agentgate_server.backends.names import look_names_up
 from agentgate_server.config import TelegramConfig
@@ -72,31 +78,11 @@ CHAT_CLOSED = (
 somebody has changed that. Others are taken for the message's own, and tried again all the same."""
 
 
-class ApiError(Exception):
-    """A call to Telegram went wrong; the text is for the operator and holds no token."""
-
-
-class LaterError(ApiError):
-    """Telegram asks to wait.
-
-    Attributes:
-        seconds: how long.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Telegram asks to wait {seconds:g} s")
-        self.seconds = seconds
-
-
-class UnreachableError(ApiError):
-    """The call may have been done or not; it is worth another try."""
-
-
-class BlockedError(ApiError):
+class BlockedError(SendError):
     """Somebody must change something; then it is worth another try."""
 
 
-class MovedError(ApiError):
+class MovedError(SendError):
     """The group became a supergroup.
 
     Attributes:
@@ -108,16 +94,12 @@ class MovedError(ApiError):
         self.chat_id = chat_id
 
 
-class GoneError(ApiError):
+class GoneError(SendError):
     """There is no such message of ours any more."""
 
 
-class RefusedError(ApiError):
-    """Telegram does not take this call, and it seems to be a matter of what it says."""
-
-
 class Api:
-    """The calls that the channel makes. Each may raise any :class:`ApiError`.
+    """The calls that the channel makes. Each may raise any :class:`SendError`.
 
     Args:
         config: which bot, and where its API is.
@@ -283,7 +265,7 @@ def explained() -> Iterator[None]:
     except RetryAfter as error:
         wait = error.retry_after
         seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-        raise LaterError(seconds) from None
+        raise LaterError("Telegram", seconds) from None
     except ChatMigrated as error:
         raise MovedError(error.new_chat_id) from None
     except InvalidToken:  # its text may hold the token

@@ -3,14 +3,13 @@
 Take :meth:`Board.next_step`, do it, report it, and take the next; a step that failed is simply not
 reported, and comes again, brought up to date.
 
-A new ask waits until it has its turn (:mod:`agentgate_proto.quotas.notifying`). From then on its
-message is brought to the truth as often as that changes. What asks and what tells how it ended take
-turns: neither a flood of asks nor one of answers keeps the other away. Times are monotonic seconds.
+Which approval comes first, :mod:`agentgate_server.approvals.turns` says. Times are monotonic
+seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -19,19 +18,10 @@ from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram.rendering import Rendering
-
-CARDS_MAX = 10_000
-"""Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""
+from agentgate_server.approvals.turns import Silent, Turns, is_over, pause_after
 
 STRAYS_MAX = 1_000
 """Messages outside the board that wait to be brought to the truth; the oldest go first."""
-
-
-REFUSED_S = 60.0
-"""The first pause before a message that Telegram has refused is tried again; doubles …"""
-
-REFUSED_MAX_S = 3_600.0
-"""… up to this: it may be a matter of this message, of the chat, or of the library."""
 
 
 class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,9 +104,6 @@ class Visit:
 
 Step = Send | Keep | Edit | Forget | Visit | Tell
 
-Silent = Mapping[str, float]
-"""Agents whose new asks are not told of, each with the seconds for which that goes on."""
-
 
 class Board:
     """See the module.
@@ -138,49 +125,18 @@ class Board:
     ) -> None:
         self.announced = announced
         self.render = render
-        self.asks = asks
-        self.summaries = summaries
-        self.cards: dict[str, Card] = {}
-        self.overflowed = False
-        self._asking: dict[str, None] = {}
-        self._telling: dict[str, None] = {}
-        self._tells_next = False
-        self._refused: dict[str, tuple[float, str]] = {}
-        self._expected: set[str] = set()
+        self.turns = Turns(Card, asks, summaries)
         self._strays: dict[tuple[int, int], str] = {}
 
     @property
     def problem(self) -> str:
         """What Telegram refuses at present, or ""."""
-        if not self._refused:
+        refused = self.turns.refused
+        if not refused:
             return ""
-        _, words = next(iter(self._refused.values()))
-        return f"{len(self._refused)} messages are refused and tried again: {words}"
+        return f"{len(refused)} messages are refused and tried again: {refused[0]}"
 
     # What happened
-
-    def changed(self, view: ApprovalView, now: float) -> None:
-        """An approval was opened, or moved on."""
-        card = self.cards.get(view.id)
-        if card is not None:
-            card.view = view
-        elif view.status != "waiting" and view.id not in self._expected:
-            return  # it was never shown here
-        elif len(self.cards) >= CARDS_MAX:
-            self.overflowed = True
-            return
-        else:
-            card = self.cards[view.id] = Card(view)
-        if view.status == "waiting":
-            self.asks.opened(view.id, view.agent, now)
-        else:
-            self.asks.over(view.id, view.status, now)
-        if not self.asks.is_held(view.id):
-            self._put(card)
-
-    def expect(self, rid: str) -> None:
-        """This approval is being looked up; what happens to it meanwhile counts."""
-        self._expected.add(rid)
 
     def remembered(
         self, rid: str, place: Remembered, view: ApprovalView | None, now: float, *, noted: bool
@@ -194,27 +150,22 @@ class Board:
             now: seconds.
             noted: the store knows of the message.
         """
-        self._expected.discard(rid)
-        card = self.cards.get(rid)
-        if card is None and view is not None:
-            card = self.cards[rid] = Card(view)
+        card = self.turns.remembered(rid, view, now)
         if card is not None:
             card.place, card.noted = place, place if noted else None
-            if card.view.status == "waiting":
-                self.asks.known(rid, card.view.agent, now)
-            self._put(card)
+            self.turns.put(card)
 
     def moved(self, chat_id: int) -> None:
         """A chat is another one now: what waits is asked there, and nobody can edit the former."""
-        for card in self.cards.values():
+        for card in self.turns.cards.values():
             if card.place is not None and card.place.chat_id == chat_id:
                 card.place = card.noted = None
-                self._put(card)
-        self.summaries.moved(chat_id)
+                self.turns.put(card)
+        self.turns.summaries.moved(chat_id)
 
     def found_stray(self, chat_id: int, message_id: int, rid: str) -> None:
         """Somebody's tap came too late: what they see of this approval may not be the truth."""
-        card = self.cards.get(rid)
+        card = self.turns.cards.get(rid)
         place = card.place if card is not None else None
         if (
             card is not None
@@ -222,7 +173,7 @@ class Board:
             and (place.chat_id, place.message_id) == (chat_id, message_id)
         ):
             card.place = msgspec.structs.replace(place, shown="")
-            self._put(card)
+            self.turns.put(card)
             return
         self._strays[chat_id, message_id] = rid
         if len(self._strays) > STRAYS_MAX:
@@ -234,21 +185,21 @@ class Board:
         The next life knows nothing of these words. So its note must not say that the message shows
         the approval alone while it may show them: it would leave them there.
         """
-        card = self.cards.get(rid)
+        card = self.turns.cards.get(rid)
         if card is not None:
             card.words, card.grant_ends = words, ends
             if card.place is not None:
                 card.place = msgspec.structs.replace(card.place, shown="")
-                self._put(card)
+                self.turns.put(card)
 
     def grant_ends(self, rid: str) -> float:
         """When the grant that its message shows would end; 0: it shows none."""
-        card = self.cards.get(rid)
+        card = self.turns.cards.get(rid)
         return card.grant_ends if card is not None else 0.0
 
     def asked_by(self, chat_id: int, message_id: int) -> ApprovalView | None:
         """The approval that a message asks about; None: it is none of those on the board."""
-        for card in self.cards.values():
+        for card in self.turns.cards.values():
             place = card.place
             if place is not None and (place.chat_id, place.message_id) == (chat_id, message_id):
                 return card.view
@@ -256,25 +207,21 @@ class Board:
 
     def view_of(self, rid: str) -> ApprovalView | None:
         """The approval as it stands; None: it is not on the board."""
-        card = self.cards.get(rid)
+        card = self.turns.cards.get(rid)
         return card.view if card is not None else None
 
     # What to do
 
     def next_step(self, now: float, silent: Silent) -> Step | None:
         """Return what to do next, or None: every message shows the truth, as far as it may."""
-        for rid in [rid for rid, (at, _) in self._refused.items() if at <= now]:
-            self._put(self.cards[rid])
-        while rid := self._first(now, silent):
-            card = self.cards[rid]
+        self.turns.wake(now)
+        while (card := self.turns.first(now, silent)) is not None:
             step = self._step(card)
             if step is not None:
                 return step
-            self._take_out(rid)
-            if is_over(card.view):
-                del self.cards[rid]
-                return Forget(rid)
-        tell = self.summaries.next_step(self.asks.held(now, silent), now)
+            if self.turns.done(card):
+                return Forget(card.view.id)
+        tell = self.turns.next_line(now, silent)
         if tell is not None:
             return tell
         for (chat_id, message_id), rid in self._strays.items():
@@ -283,34 +230,7 @@ class Board:
 
     def next_deadline(self, now: float, silent: Silent) -> float | None:
         """Return when there is something to do though nothing happens, or None."""
-        times = [at for at, _ in self._refused.values()]
-        times += [now + left for left in silent.values()]
-        held = self.asks.held(now, silent)
-        for at in (self.asks.next_deadline(now, silent), self.summaries.next_deadline(held)):
-            if at is not None:
-                times.append(at)
-        return min(times) if times else None
-
-    def _first(self, now: float, silent: Silent) -> str:
-        """The approval whose message is to be looked at; "": none."""
-        if not self._asking and (rid := self.asks.turn(now, silent)):
-            self._asking[rid] = None
-        queues = (
-            (self._telling, self._asking) if self._tells_next else (self._asking, self._telling)
-        )
-        return next((next(iter(queue)) for queue in queues if queue), "")
-
-    def _put(self, card: Card) -> None:
-        """Look at a message again, behind the others."""
-        rid, waits = card.view.id, card.view.status == "waiting"
-        self._refused.pop(rid, None)
-        to, other = (self._asking, self._telling) if waits else (self._telling, self._asking)
-        other.pop(rid, None)
-        to[rid] = None
-
-    def _take_out(self, rid: str) -> None:
-        self._asking.pop(rid, None)
-        self._telling.pop(rid, None)
+        return self.turns.next_deadline(now, silent)
 
     def _step(self, card: Card) -> Step | None:
         view, place = card.view, card.place
@@ -328,50 +248,41 @@ class Board:
 
     def sent(self, step: Send, place: Remembered) -> None:
         """The message is there."""
-        card = self.cards[step.rid]
+        card = self.turns.cards[step.rid]
         card.place, card.refusals = place, 0
 
     def kept(self, step: Keep) -> None:
         """The note is durable."""
-        self.cards[step.rid].noted = step.note
+        self.turns.cards[step.rid].noted = step.note
 
     def edited(self, step: Edit) -> None:
         """The message has this rendering."""
-        card = self.cards[step.rid]
+        card = self.turns.cards[step.rid]
         card.refusals = 0
-        self._tells_next = card.view.status == "waiting"
+        self.turns.told(card)
         if card.place is not None:
             card.place = msgspec.structs.replace(card.place, shown=step.rendering.digest)
 
     def gone(self, step: Edit) -> None:
         """Somebody deleted the message; what still waits is asked again."""
-        card = self.cards[step.rid]
+        card = self.turns.cards[step.rid]
         card.place = card.noted = None
 
     def refused(self, rid: str, problem: str, now: float) -> None:
         """Telegram does not take this message; others go first, and it is tried again later."""
-        card = self.cards[rid]
-        pause = min(REFUSED_S * 2.0 ** min(card.refusals, 10), REFUSED_MAX_S)
+        card = self.turns.cards[rid]
         card.refusals += 1
-        self._take_out(rid)
-        self._refused[rid] = now + pause, problem
+        self.turns.later(rid, now + pause_after(card.refusals), problem)
 
     def visited(self, step: Visit) -> None:
         """The message was brought to the truth, or it can't be."""
         self._strays.pop((step.chat_id, step.message_id), None)
-        self._expected.discard(step.rid)
+        self.turns.looked_up(step.rid)
 
     def skip(self, problem: str, now: float) -> None:
         """What comes first can't be done at all; go on with the next."""
-        rid = self._first(now, {})
-        if rid:
-            self.refused(rid, problem, now)
+        card = self.turns.first(now, {})
+        if card is not None:
+            self.refused(card.view.id, problem, now)
         elif self._strays:
             del self._strays[next(iter(self._strays))]
-
-
-def is_over(view: ApprovalView) -> bool:
-    """Whether nothing more will happen to an approval."""
-    if view.status == "waiting":
-        return False
-    return view.status != "approved" or bool(view.outcome)

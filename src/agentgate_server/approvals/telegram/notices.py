@@ -11,7 +11,7 @@ import anyio
 
 from agentgate_proto.client.backoff import Backoff
 from agentgate_server.approvals.clock import Clock
-from agentgate_server.approvals.telegram.api import ApiError, LaterError, UnreachableError
+from agentgate_server.approvals.sending import LaterError, SendError, UnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Notices:
                 assert due is not None, "attempts are not limited"
                 pause = error.seconds if isinstance(error, LaterError) else due - now
                 await self.clock.sleep(pause)
-            except ApiError as error:
+            except SendError as error:
                 log.debug("a small answer on Telegram was refused: %s", error)
             else:
                 backoff.succeeded()

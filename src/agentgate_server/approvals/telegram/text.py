@@ -11,23 +11,18 @@ import re
 from collections.abc import Sequence
 from datetime import tzinfo
 from html import escape, unescape
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from agentgate_proto.records.approval import ApprovalView
-from agentgate_proto.records.filling import mark_of
-from agentgate_proto.records.naming import shown_names
+from agentgate_server.approvals import telling
 from agentgate_server.approvals.words import (
     FOLDS,
     NAME_CHARS_MAX,
     SIGNATURE_CHARS_MAX,
     WORDS_CHARS_MAX,
-    argument,
-    clock,
     fold,
-    spoken,
-    warning_room,
 )
 
 TAG = re.compile(r"<[^<>]*>")
@@ -48,19 +43,29 @@ HEADLINES = {
     "expired": "⌛ <b>Expired</b>: nobody answered in time, nothing was run",
     "cancelled": "↩️ <b>Withdrawn</b> by the agent: nothing was run",
 }
-OUTCOMES = {
-    "": "The tool is to run, or runs; how it ended will be said here.",
-    "executed": "The tool has run.",
-    "failed": "The tool <b>failed</b>.",
-    "unknown": "⚠️ <b>Nobody knows</b> whether the tool took effect.",
-    "cancelled": "The agent withdrew it: the tool did not run.",
-    "expired": "The tool changed meanwhile: it did not run.",
-}
-
 ANNOUNCED = (
     "\n<i>The buttons appear here in a moment. If they do not, look at the newer messages: it is"
     " asked there, or it was answered elsewhere.</i>"
 )
+
+
+class Html:
+    """A :class:`~agentgate_server.approvals.telling.Manner`: as HTML."""
+
+    def plain(self, words: str) -> str:
+        """Words that may hold what others chose."""
+        return escape(words)
+
+    def code(self, words: str) -> str:
+        """A name."""
+        return f"<code>{escape(words)}</code>"
+
+    def strong(self, words: str) -> str:
+        """What must not be missed."""
+        return f"<b>{escape(words)}</b>"
+
+
+HTML: Final = Html()
 
 
 def announcement(view: ApprovalView, zone: tzinfo | None = None) -> str:
@@ -76,12 +81,8 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
         zone: for times; None: that of this machine.
         words: of a grant: the one to confirm, or the one that was given with the approval.
     """
-    by = ""
-    if view.decided_by:
-        where = "" if view.channel == "telegram" else f" ({quoted(view.channel, NAME_CHARS_MAX)})"
-        at = f", {clock(view.decided_at, view.created_at, zone)}"
-        by = f" by {quoted(view.decided_by, NAME_CHARS_MAX)}{where}{at}"
-    headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
+    by = telling.decider_of(view, HTML, zone, "telegram")
+    headline = HEADLINES[view.status].format(agent=name_of(view), by=f" {by}" if by else "")
     if view.reason:
         over = "❌ <b>Denied</b>" if view.status == "denied" else "⌛ <b>Over</b>"
         headline = f"{over}: {quoted(view.reason, WORDS_CHARS_MAX)}"
@@ -93,7 +94,7 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
         if view.grant:
             end += f"Grant /revoke_{view.grant}"
     if view.status == "approved":
-        end += f"\n{OUTCOMES.get(view.outcome, escape(view.outcome))}"
+        end += f"\n{telling.outcome_of(view, HTML)}"
     return body(view, headline, end, zone)
 
 
@@ -124,7 +125,7 @@ def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> st
     html = ""
     for value_chars_max, args_max, words_max in FOLDS:
         what = request(view, args, value_chars_max, args_max)
-        lines = [headline, *what, *circumstances(view, words_max), *times(view, zone)]
+        lines = [headline, *what, *circumstances(view, words_max), telling.times(view, zone)]
         html = "\n".join(lines) + end
         if length_of(unescape(TAG.sub("", html))) <= ROOM:
             break
@@ -136,52 +137,20 @@ def request(
 ) -> list[str]:
     """What is asked: the whole in one line, and each argument."""
     lines = [f"<pre>{quoted(view.signature, 3 * value_chars_max)}</pre>"]
-    names = shown_names(args, args_max)
-    rows = [
-        f"{argument(name, args[name], value_chars_max)}  {mark_of(name, view.defaults)}".rstrip()
-        for name in names
-    ]
+    rows, hidden = telling.arguments(view, args, value_chars_max, args_max)
     if rows:
         lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
-    if len(args) > len(names):
-        lines.append(
-            f"⚠️ <b>{len(args) - len(names)} more arguments are not shown here</b>: look at"
-            " them in a terminal before you approve"
-        )
-    return lines
+    return [*lines, telling.hidden(hidden, HTML)] if hidden else lines
 
 
 def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     """What it is about, by whom it is asked, under which rule, what to know before saying yes."""
-    is_waiting = view.status == "waiting"
-    lines = [f"{'Now' if is_waiting else 'Then'}: {quoted(view.about, words_max)}"]
-    lines = (lines if view.about else []) + ([] if is_waiting else [f"Agent: {name_of(view)}"])
-    lines += [escape(line) for line in spoken(view, words_max)]
-    rule = quoted(view.rule, SIGNATURE_CHARS_MAX)
-    if view.description:
-        lines.append(f"Rule: {quoted(view.description, words_max)} (<code>{rule}</code>)")
-    else:
-        lines.append(f"Rule: <code>{rule}</code>")
-    if view.doubt:
-        lines.append(f"Because: {quoted(view.doubt, words_max)}")
-    if view.repeats:
-        lines.append(f"Asked {view.repeats} times more meanwhile; one answer is for all")
-    if view.approvers_needed > 1:
-        said = quoted(", ".join(view.approved_by), words_max) or "nobody yet"
-        lines.append(f"Takes {view.approvers_needed} people; yes from {said}")
-    if view.needs_code and is_waiting:
-        lines.append("Approving takes a one-time code")
-    if view.warning:
-        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, warning_room(view.warning))}")
-    return lines
-
-
-def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
-    """When it was asked, and until when it may be answered."""
-    asked = f"Asked {clock(view.created_at, view.created_at, zone)}"
-    if view.status == "waiting":
-        return [f"{asked}, expires {clock(view.expires_at, view.created_at, zone)}"]
-    return [asked]
+    return [
+        *telling.about(view, words_max, HTML),
+        *([] if view.status == "waiting" else [f"Agent: {name_of(view)}"]),
+        *telling.said(view, words_max, HTML),
+        *telling.circumstances(view, words_max, HTML),
+    ]
 
 
 def signature_of(view: ApprovalView) -> str:

@@ -15,7 +15,8 @@ from telegram import Update
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.quotas.news import News
 from agentgate_server.approvals.clock import Clock
-from agentgate_server.approvals.telegram.api import POLL_S, Api, ApiError, LaterError
+from agentgate_server.approvals.sending import LaterError, SendError
+from agentgate_server.approvals.telegram.api import POLL_S, Api
 from agentgate_server.approvals.telegram.commands import COMMANDS
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Updates:
                 # After trouble, one answer at once says that it is over.
                 hold_s = 0 if self.problem else POLL_S
                 updates = await self.api.updates(self._offset, hold_s=hold_s)
-            except ApiError as error:
+            except SendError as error:
                 await self._pause(error)
                 continue
             if (after := self._news.well(self.clock.now())) is not None:
@@ -80,7 +81,7 @@ class Updates:
                 del self._recent[next(iter(self._recent))]
             self._offset = update.update_id + 1
 
-    async def _pause(self, error: ApiError) -> None:
+    async def _pause(self, error: SendError) -> None:
         now = self.clock.now()
         if (more := self._news.failed(str(error), now)) is not None:
             log.warning("taps on Telegram are not heard: %s%s", error, more)

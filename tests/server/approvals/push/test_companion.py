@@ -229,7 +229,7 @@ async def test_a_restart_asks_nothing_twice_and_its_buttons_work(tmp_path: Path)
             shown = await asked_on(home)
             await quiet(gateway)
         async with gateway_on(home, tmp_path) as gateway:
-            await channel_of(gateway).outbox.remembered.wait()
+            await channel_of(gateway).outbox.delivery.remembered.wait()
             await until(lambda: channel_of(gateway).problem == "", "the link")
             await home.phones.tap(PIXEL, shown, "Deny")
             await until(lambda: not gateway.gate.desk.waiting(), "the denial")

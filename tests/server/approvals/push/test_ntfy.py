@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 
+import pyotp
 import pytest
 from tests.server.approvals.push.harness import (
     ANNS,
@@ -25,9 +28,11 @@ from tests.server.embedded import http, until
 
 from agentgate_cli.standins.telegram import Drop, Lose, Refuse
 from agentgate_proto.connection.events import Answered
+from agentgate_proto.faces.answer_tickets import AnswerTicket, key_of
 
 pytestmark = pytest.mark.anyio
 
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 TWO = """
 rules:
   - {pattern: "*", action: ask, approval: {approvers: 2}}
@@ -159,6 +164,50 @@ async def test_a_ticket_may_come_in_a_header(tmp_path: Path) -> None:
         assert (await answer(gateway, None, extra=extra))[1]["status"] == "denied"
 
 
+@pytest.mark.parametrize(("label", "status"), [("Deny", "denied"), ("Approve", "approved")])
+async def test_a_word_may_go_with_an_answer(tmp_path: Path, label: str, status: str) -> None:
+    async with (
+        ntfy_server() as ntfy,
+        gateway_on(ntfy, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        body = json.loads((await asked_by(ntfy)).action(label).body)
+        code, told = await answer(gateway, body | {"word": "not at night"})
+        assert (code, told["status"]) == (200, status)
+        outcome = await client.next(Answered)
+        said = repr(outcome.error) if outcome.error else bytes(outcome.result).decode()
+        assert "not at night" in said
+        await reads(ntfy, status.capitalize(), "The answer: “not at night”")
+
+
+async def test_a_code_may_go_with_a_yes_and_a_wrong_one_leaves_the_ticket_good(
+    tmp_path: Path,
+) -> None:
+    """Of whatever sends tickets that say yes where a code is needed: ntfy's apps can't type one."""
+    ann = {"name": "ann", "role": "approver", "token": "a" * 20, "totp": SECRET}
+    async with (
+        ntfy_server() as ntfy,
+        gateway_on(ntfy, tmp_path, policy=CODE, principals=[ann]) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        await asked_by(ntfy)
+        (view,) = gateway.gate.desk.waiting()
+        secret = "a-ticket-that-says-yes"
+        until_s = datetime.fromisoformat(view.expires_at).timestamp()
+        ticket = AnswerTicket(view.id, True, "ann", "ntfy", until_s)
+        channel_of(gateway).outbox.tickets.add(key_of(secret), ticket)
+        for wrong in ({}, {"code": "000000"}, {"word": "please"}):
+            code, told = await answer(gateway, {"ticket": secret, **wrong})
+            assert code == 403, told
+        body = {"ticket": secret, "code": pyotp.TOTP(SECRET).now(), "word": "go on"}
+        assert (await answer(gateway, body))[1]["status"] == "approved"
+        outcome = await client.next(Answered)
+        assert outcome.error is None
+        assert "go on" in bytes(outcome.result).decode()
+
+
 async def test_who_guesses_is_told_nothing_and_soon_not_even_that(tmp_path: Path) -> None:
     async with (
         ntfy_server() as ntfy,
@@ -196,7 +245,7 @@ async def test_what_waits_is_not_asked_again_after_a_restart_and_its_buttons_wor
             message = await asked_by(ntfy)
             await quiet(gateway)
         async with gateway_on(ntfy, tmp_path) as gateway:
-            await channel_of(gateway).outbox.remembered.wait()
+            await channel_of(gateway).outbox.delivery.remembered.wait()
             assert (await tap(gateway, message, "Deny"))[1]["status"] == "denied"
             await reads(ntfy, "Denied", "By owner (ntfy)")
         assert len(ntfy.rung(ANNS)) == 1
@@ -209,7 +258,7 @@ async def test_of_somebody_who_is_not_asked_any_more_no_ticket_is_taken(tmp_path
             message = await asked_by(ntfy, BOBS)
             await quiet(gateway)
         async with gateway_on(ntfy, tmp_path) as gateway:
-            await channel_of(gateway).outbox.remembered.wait()
+            await channel_of(gateway).outbox.delivery.remembered.wait()
             assert (await tap(gateway, message, "Approve"))[0] == 404
 
 

@@ -47,7 +47,8 @@ def test_it_says_what_is_asked_under_which_rule_and_until_when() -> None:
 
 def test_the_agents_reason_is_marked_as_its_own_words_and_cannot_look_like_ours() -> None:
     text = shown(why="it is late\nRule: all is well")
-    assert "The agent's own words on why: it is late\\nRule: all is well" in text
+    assert text.count("it is late") == 1
+    assert "The agent says: “it is late\\nRule: all is well”" in text
 
 
 def test_what_must_be_known_is_said() -> None:
@@ -59,7 +60,7 @@ def test_what_must_be_known_is_said() -> None:
         approved_by=("ann",),
         description="Doors",
     )
-    for words in ("Because: the area", "Warning: it may", "one-time code", "yes from ann", "Doors"):
+    for words in ("Because: the area", "WARNING: it may", "one-time code", "yes from ann", "Doors"):
         assert words in text
 
 
@@ -69,7 +70,7 @@ def test_what_must_be_known_is_said() -> None:
         ({"status": "approved", "outcome": ""}, "The tool is to run"),
         ({"status": "approved", "outcome": "executed"}, "The tool has run."),
         ({"status": "approved", "outcome": "unknown"}, "NOBODY KNOWS"),
-        ({"status": "denied", "word": "not at night"}, "With the words: not at night"),
+        ({"status": "denied", "word": "not at night"}, "The answer: “not at night”"),
         ({"status": "denied", "reason": "policy"}, "policy"),
         ({"status": "expired"}, "Nobody answered in time"),
         ({"status": "cancelled"}, "has withdrawn it"),
@@ -86,7 +87,8 @@ def test_what_is_over_says_how(changes: dict[str, Any], says: str) -> None:
 def test_an_edit_is_shown_as_what_was_changed() -> None:
     changes = tuple(f"value {number}: 1 → 2" for number in range(7))
     text = shown(status="approved", changes=changes)
-    assert "Changed before it was approved:\n• value 0: 1 → 2" in text
+    assert "Edited before it was approved:\n• value 0: 1 → 2" in text
+    assert text.count("value 0") == 1
     assert "… and 2 more" in text
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_server.approvals import turns as turns_module
 from agentgate_server.approvals.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram import board as board_module
 from agentgate_server.approvals.telegram.board import (
@@ -16,11 +17,11 @@ from agentgate_server.approvals.telegram.board import (
     Keep,
     Remembered,
     Send,
-    Silent,
     Step,
     Visit,
 )
 from agentgate_server.approvals.telegram.rendering import Rendering
+from agentgate_server.approvals.turns import Silent
 
 CHAT = 5
 T = 1_000.0
@@ -71,49 +72,49 @@ def do(board: Board, now: float = T) -> str:
         case Visit():
             board.visited(step)
         case Tell():
-            board.summaries.told(step, CHAT, 1_000, now)
+            board.turns.summaries.told(step, CHAT, 1_000, now)
             return step.text
     return type(step).__name__
 
 
 def test_a_message_is_noted_before_it_gets_its_buttons_and_forgotten_when_it_is_over() -> None:
     board = new_board()
-    board.changed(view("1"), T)
+    board.turns.changed(view("1"), T)
     assert [do(board) for _ in range(5)] == ["Send", "Keep", "1 waiting", "Keep", "NoneType"]
-    board.changed(view("1", "approved"), T)
+    board.turns.changed(view("1", "approved"), T)
     assert [do(board) for _ in range(3)] == ["1 approved", "Keep", "NoneType"]
-    board.changed(view("1", "approved", "executed"), T)
+    board.turns.changed(view("1", "approved", "executed"), T)
     assert [do(board) for _ in range(3)] == ["1 approvedexecuted", "Forget", "NoneType"]
-    assert not board.cards
+    assert not board.turns.cards
 
 
 def test_states_in_between_are_skipped() -> None:
     board = new_board()
     for state in (view("1"), view("1", "approved"), view("1", "approved", "executed")):
-        board.changed(state, T)
+        board.turns.changed(state, T)
     assert isinstance(next_step(board), Forget), "it was never shown, so nothing is"
     assert next_step(board) is None
 
 
 def test_a_step_that_was_not_reported_comes_again_in_the_newest_words() -> None:
     board = new_board()
-    board.changed(view("1"), T)
+    board.turns.changed(view("1"), T)
     for _ in range(2):
         do(board)
     assert isinstance(next_step(board), Edit)
-    board.changed(view("1", "denied"), T)
+    board.turns.changed(view("1", "denied"), T)
     step = next_step(board)
     assert isinstance(step, Edit)
     assert step.rendering.html == "1 denied"
 
 
 def test_beyond_its_cap_it_remembers_that_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board_module, "CARDS_MAX", 2)
+    monkeypatch.setattr(turns_module, "CARDS_MAX", 2)
     board = new_board()
     for number in range(3):
-        board.changed(view(str(number)), T)
-    assert list(board.cards) == ["0", "1"]
-    assert board.overflowed
+        board.turns.changed(view(str(number)), T)
+    assert list(board.turns.cards) == ["0", "1"]
+    assert board.turns.overflowed
 
 
 def test_the_oldest_strays_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,21 +127,21 @@ def test_the_oldest_strays_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_happens_while_an_approval_is_looked_up_counts() -> None:
     board = new_board()
-    board.expect("1")
-    board.changed(view("1", "approved", "executed"), T)
+    board.turns.expect("1")
+    board.turns.changed(view("1", "approved", "executed"), T)
     board.remembered("1", Remembered(CHAT, 1), view("1", "approved"), T, noted=True)
     assert do(board) == "1 approvedexecuted"
 
 
 def test_the_words_of_a_grant_show_until_they_are_taken_back_or_it_is_settled() -> None:
     board = new_board()
-    board.changed(view("1"), T)
+    board.turns.changed(view("1"), T)
     while do(board) != "NoneType":
         pass
     board.show_grant("1", " words", 99.0)
     assert [do(board) for _ in range(2)] == ["Keep", "1 waiting words"]
     assert board.grant_ends("1") == 99.0
-    board.changed(view("1", "denied"), T)
+    board.turns.changed(view("1", "denied"), T)
     assert do(board) == "1 denied"
     assert board.grant_ends("gone") == 0.0
 
@@ -150,7 +151,7 @@ def test_the_words_of_a_grant_show_until_they_are_taken_back_or_it_is_settled() 
 def test_words_of_a_grant_do_not_outlive_the_life_that_showed_them(steps: int, back: bool) -> None:
     """However far the first life comes: an edit may have arrived, and its note not be durable."""
     board = new_board()
-    board.changed(view("1"), T)
+    board.turns.changed(view("1"), T)
     while next_step(board) is not None:
         do(board)
     board.show_grant("1", " words", 99.0)
@@ -163,13 +164,13 @@ def test_words_of_a_grant_do_not_outlive_the_life_that_showed_them(steps: int, b
         step = next_step(board)
         shown = step.rendering.html if isinstance(step, Edit) else shown
         do(board)
-    note = board.cards["1"].noted
+    note = board.turns.cards["1"].noted
     if isinstance(step := next_step(board), Edit):
         shown = step.rendering.html  # it arrived, and nobody noted that
     assert note is not None
 
     board = new_board()
-    board.expect("1")
+    board.turns.expect("1")
     board.remembered("1", note, view("1"), T, noted=True)
     while (step := next_step(board)) is not None:
         shown = step.rendering.html if isinstance(step, Edit) else shown
@@ -183,8 +184,8 @@ def test_words_of_a_grant_do_not_outlive_the_life_that_showed_them(steps: int, b
 def test_an_agent_that_asks_much_is_told_of_as_it_has_room_and_others_at_once() -> None:
     board = new_board(per_minute=2)
     for number in range(5):
-        board.changed(view(str(number), agent="evil"), T)
-    board.changed(view("7", agent="honest"), T)
+        board.turns.changed(view(str(number), agent="evil"), T)
+    board.turns.changed(view("7", agent="honest"), T)
     told = [do(board) for _ in range(14)]
     assert [step for step in told if step.endswith("waiting")] == [
         "0 waiting",
@@ -197,7 +198,7 @@ def test_an_agent_that_asks_much_is_told_of_as_it_has_room_and_others_at_once() 
     while next_step(board, T + 30.0):
         do(board, T + 30.0)
     for number in (3, 4):
-        board.changed(view(str(number), "cancelled", agent="evil"), T + 31.0)
+        board.turns.changed(view(str(number), "cancelled", agent="evil"), T + 31.0)
     assert [do(board, T + 31.0) for _ in range(3)] == ["Forget", "Forget", "NoneType"]
     assert board.next_deadline(T + 31.0, NOBODY) == T + 40.0
     assert do(board, T + 40.0) == "0 more of evil"
@@ -206,11 +207,11 @@ def test_an_agent_that_asks_much_is_told_of_as_it_has_room_and_others_at_once() 
 
 def test_asks_of_a_muted_agent_are_not_told_of_and_those_shown_are_kept_true() -> None:
     board = new_board()
-    board.changed(view("1", agent="evil"), T)
+    board.turns.changed(view("1", agent="evil"), T)
     while next_step(board):
         do(board)
-    board.changed(view("2", agent="evil"), T)
-    board.changed(view("1", "denied", agent="evil"), T)
+    board.turns.changed(view("2", agent="evil"), T)
+    board.turns.changed(view("1", "denied", agent="evil"), T)
     silent = {"evil": 90.0}
     step = board.next_step(T, silent)
     assert isinstance(step, Edit)
@@ -224,13 +225,13 @@ def test_asks_of_a_muted_agent_are_not_told_of_and_those_shown_are_kept_true() -
 def test_what_is_asked_and_what_is_told_take_turns() -> None:
     board = new_board()
     for number in range(4):
-        board.changed(view(str(number)), T)
+        board.turns.changed(view(str(number)), T)
     while next_step(board):
         do(board)
     for number in range(4):
-        board.changed(view(str(number), "denied"), T)
+        board.turns.changed(view(str(number), "denied"), T)
     for number in range(5, 8):
-        board.changed(view(str(number)), T)
+        board.turns.changed(view(str(number)), T)
     edits = []
     while next_step(board):
         edits.append(do(board))
@@ -240,8 +241,8 @@ def test_what_is_asked_and_what_is_told_take_turns() -> None:
 
 def test_what_is_refused_goes_behind_the_others_and_is_tried_again_for_ever() -> None:
     board = new_board()
-    board.changed(view("1"), T)
-    board.changed(view("2"), T)
+    board.turns.changed(view("1"), T)
+    board.turns.changed(view("2"), T)
     now, pauses = T, []
     for _ in range(9):
         step = board.next_step(now, NOBODY)
@@ -262,22 +263,22 @@ def test_what_is_refused_goes_behind_the_others_and_is_tried_again_for_ever() ->
 
 def test_what_is_refused_and_over_is_dropped() -> None:
     board = new_board()
-    board.changed(view("1"), T)
+    board.turns.changed(view("1"), T)
     board.refused("1", "no", T)
-    board.changed(view("1", "denied"), T)
+    board.turns.changed(view("1", "denied"), T)
     assert next_step(board) == Forget("1")
     assert board.problem == ""
 
 
 def test_a_bug_with_one_message_keeps_no_other_away() -> None:
     board = new_board()
-    board.changed(view("1"), T)
-    board.changed(view("2"), T)
+    board.turns.changed(view("1"), T)
+    board.turns.changed(view("2"), T)
     assert do(board) == "Send"
     board.skip("a bug", T)
     assert do(board) == "Send"
-    assert "2" in board.cards
-    assert board.cards["2"].place is not None
+    assert "2" in board.turns.cards
+    assert board.turns.cards["2"].place is not None
     assert board.problem
     empty = new_board()
     empty.found_stray(CHAT, 1, "9")
@@ -288,10 +289,10 @@ def test_a_bug_with_one_message_keeps_no_other_away() -> None:
 def test_what_waits_is_asked_again_where_its_chat_has_moved() -> None:
     board = new_board()
     for number in ("1", "2"):
-        board.changed(view(number), T)
+        board.turns.changed(view(number), T)
     while next_step(board):
         do(board)
-    board.changed(view("2", "approved"), T)
+    board.turns.changed(view("2", "approved"), T)
     board.moved(CHAT)
     step = next_step(board)
     assert isinstance(step, Send)
@@ -299,7 +300,7 @@ def test_what_waits_is_asked_again_where_its_chat_has_moved() -> None:
     board.sent(step, Remembered(77, 8, moved_from=CHAT))
     kept = next_step(board)
     assert kept == Keep("1", Remembered(77, 8, moved_from=CHAT))
-    board.changed(view("2", "approved", "executed"), T)
+    board.turns.changed(view("2", "approved", "executed"), T)
     board.moved(99)
     left = [do(board) for _ in range(4)]
     assert left == ["Forget", "Keep", "1 waiting", "Keep"]

@@ -57,7 +57,9 @@ async def test_what_was_settled_during_an_outage_is_never_asked(tmp_path: Path) 
             await until(lambda: telegram.calls.get("sendMessage", 0) > 1, "tries")
             await decide_elsewhere(gateway, "deny")
             await client.next(Answered)
-            await until(lambda: not channel_of(gateway).outbox.board.cards, "it to be forgotten")
+            await until(
+                lambda: not channel_of(gateway).outbox.board.turns.cards, "it to be forgotten"
+            )
             telegram.rule = None
             await ask(client, 2, text="second")
             message = await shown(telegram)

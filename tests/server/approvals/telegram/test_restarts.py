@@ -194,7 +194,7 @@ async def test_a_note_that_nobody_can_read_stops_nothing(
             await shown(telegram)
             (view,) = waiting(gateway)
             await until(lambda: is_quiet(gateway), "its note")
-            await channel_of(gateway).notes.put(view.id, "nonsense")
+            await channel_of(gateway).link.notes.put(view.id, "nonsense")
         async with gateway_on(telegram, tmp_path):
             await until(lambda: len(list(telegram.chats.with_buttons(ANN))) == 2, "another")
     assert "is of no use" in caplog.text

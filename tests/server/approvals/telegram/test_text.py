@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agentgate_cli.standins.telegram_html import length_of, parse_html
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.naming import NAMING
+from agentgate_server.approvals import words as words_module
 from agentgate_server.approvals.telegram import text
 from agentgate_server.policy import signature_of
 
@@ -149,9 +150,10 @@ def test_what_cannot_be_seen_is_shown_by_its_number() -> None:
 
 
 def test_a_name_that_runs_right_to_left_does_not_take_its_value_along() -> None:
-    assert text.argument("\u05d0", 5, 80) == "\\u05d0: 5"
+    assert words_module.argument("\u05d0", 5, 80) == "\\u05d0: 5"
     assert (
-        text.argument("text", "\u05e9\u05dc\u05d5\u05dd", 80) == 'text: "\u05e9\u05dc\u05d5\u05dd"'
+        words_module.argument("text", "\u05e9\u05dc\u05d5\u05dd", 80)
+        == 'text: "\u05e9\u05dc\u05d5\u05dd"'
     )
 
 

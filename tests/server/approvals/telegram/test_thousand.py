@@ -112,7 +112,9 @@ async def asks(client: AgentGateClient, number: int, outcomes: dict[int, str]) -
 async def settled(gateway: Gateway) -> None:
     """Wait until nobody waits and every message says so."""
     channel = channel_of(gateway)
-    await until(lambda: not waiting(gateway) and not channel.outbox.board.cards, "all to settle")
+    await until(
+        lambda: not waiting(gateway) and not channel.outbox.board.turns.cards, "all to settle"
+    )
 
 
 async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_pa
 
 async def listed(gateway: Gateway) -> dict[int, Any]:
     """What the gateway itself has on record of each ask."""
-    records = await channel_of(gateway).notes.all(10_000)
+    records = await channel_of(gateway).link.notes.all(10_000)
     assert records == {}, "what is over needs no note"
     assert (await http(gateway, "GET", "/health", token=OPERATOR))[2]["waiting_approvals"] == 0
     reply = Asked()
