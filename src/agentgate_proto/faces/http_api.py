@@ -6,7 +6,7 @@ be with ``code``, ``grant``, ``word`` and ``edit``; ``GET /api/grants``; ``DELET
 /api/grants/{id}``. Each request becomes the native call of the same meaning, so that roles, rules
 and answers are the same. ``POST /api/tickets`` with anybody's token gives a ticket, for a socket
 that a browser opens. ``POST /api/answers`` takes a ticket of a notification's button, without a
-token.
+token, where need be with ``word`` and ``code``.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
     METHODS,
+    Code,
     DecideApproval,
     ListApprovals,
     ListGrants,
     RevokeGrant,
+    Words,
 )
 from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.routes import Route
@@ -99,9 +101,17 @@ class MakeTicket(msgspec.Struct, frozen=True):
 
 
 class TakeAnswer(msgspec.Struct, frozen=True):
-    """Take the answer of whoever has this ticket."""
+    """Take the answer of whoever has this ticket.
+
+    Attributes:
+        ticket: says whose answer it is, to what, and whether it is yes or no.
+        word: what the person says to the agent with it, or "".
+        code: the person's one-time code, or "".
+    """
 
     ticket: str
+    word: str = ""
+    code: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -138,9 +148,11 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of ``POST /api/answers``, where the ticket is not in a header."""
+    """The body of ``POST /api/answers``; the ticket may be in a header instead."""
 
     ticket: str = ""
+    word: Words = ""
+    code: Code = ""
 
 
 Asked = Health | ReadMetrics | NativeCall | MakeTicket | TakeAnswer | Reply
@@ -216,7 +228,7 @@ def read_answer(request: HttpRequested) -> TakeAnswer | Reply:
     except (msgspec.DecodeError, RecursionError) as error:
         return problem(400, f"{hint}: {error}")
     ticket = body.ticket or request.headers.get(TICKET_HEADER)
-    return TakeAnswer(ticket) if ticket else problem(400, hint)
+    return TakeAnswer(ticket, body.word, body.code) if ticket else problem(400, hint)
 
 
 def read_revocation(request: HttpRequested, grant_id: str) -> NativeCall | Reply:

@@ -139,8 +139,8 @@ class Web:
                     reply.result(self.entrance.make_ticket(principal, token))
             case http_api.NativeCall(token, params):
                 self._call(peer, token, params, reply)
-            case http_api.TakeAnswer(ticket):
-                self._take_answer(peer, ticket)
+            case http_api.TakeAnswer() as answer:
+                self._take_answer(peer, answer)
 
     def _read_metrics(self, peer: Peer, token: str, reply: HttpReply) -> None:
         """Send the metrics to an operator, or to anybody if they are public."""
@@ -185,9 +185,11 @@ class Web:
         else:
             self.calls.answer(principal, params, "http", reply)
 
-    def _take_answer(self, peer: Peer, ticket: str) -> None:
+    def _take_answer(self, peer: Peer, answer: http_api.TakeAnswer) -> None:
         """Take the answer of whoever has a ticket; who has none is counted as guessing."""
-        if self.answers.take(ticket, self.answers.over_http, TicketReply(peer)) is not None:
+        channels, reply = self.answers.over_http, TicketReply(peer)
+        more = {"word": answer.word, "code": answer.code}
+        if self.answers.take(answer.ticket, channels, reply, **more) is not None:
             return
         declined = self.authenticator.guessed(peer.address)
         if declined.pause_s:

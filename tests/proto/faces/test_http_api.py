@@ -84,6 +84,21 @@ def test_an_answer_is_taken_by_its_ticket_alone() -> None:
     assert read_request(other) == TakeAnswer("def")
 
 
+def test_an_answer_by_ticket_may_have_a_word_and_a_code() -> None:
+    body = b'{"ticket": "abc", "word": "not at night", "code": "123456"}'
+    asked = request("POST", "/api/answers", token=None, body=body)
+    assert read_request(asked) == TakeAnswer("abc", "not at night", "123456")
+
+
+@pytest.mark.parametrize("field", ["word", "code"])
+@pytest.mark.parametrize("value", [5, None, "x" * 2_001])
+def test_a_word_or_a_code_that_is_none_or_too_long_is_refused(field: str, value: object) -> None:
+    body = json.dumps({"ticket": "abc", field: value}).encode()
+    reply = read_request(request("POST", "/api/answers", token=None, body=body))
+    assert isinstance(reply, Reply)
+    assert reply.status == 400
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b'{"ticket": ""}', b'{"ticket": 5}', b'{"a": 1}', b"x", b"[" * 9_000]
 )
