@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from agentgate_cli.exits import Failure
-from agentgate_cli.questions import API, Questions, file_there, go_on
+from agentgate_cli.questions import Questions, go_on
 from agentgate_cli.schema import FOLDER as SCHEMAS
 from agentgate_cli.schema import write_schemas
 from agentgate_cli.starter import trying
+from agentgate_cli.starter.channel_questions import API, NTFY_URL, new_topic
 from agentgate_cli.starter.compose import (
     DOTENV,
     HOST,
@@ -22,10 +23,12 @@ from agentgate_cli.starter.compose import (
     PORT,
     Answers,
     HomeAssistant,
+    Ntfy,
     Telegram,
     compose,
 )
 from agentgate_cli.starter.house_rules import Proposal
+from agentgate_cli.starter.readers import file_there
 from agentgate_cli.style import note, warn
 from agentgate_cli.terminal import Terminal
 from agentgate_cli.text import printable
@@ -81,6 +84,22 @@ When something does not work, there too: agent-gate doctor
     metavar="ID",
     type=int,
     help="Which of them is the person whose token is written: one, with two ways to answer.",
+)
+@click.option("--ntfy", is_flag=True, help="Ask people by ntfy.")
+@click.option("--ntfy-url", metavar="URL", help=f"Its server.  [default: {NTFY_URL}]")
+@click.option(
+    "--ntfy-token",
+    envvar="NTFY_TOKEN",
+    help="An access token of that server, if it asks for one. Better in $NTFY_TOKEN.",
+)
+@click.option("--ntfy-topic", metavar="TOPIC", help="Your topic.  [default: a new random one]")
+@click.option(
+    "--public-url", metavar="URL", help="Where phones reach this gateway; ntfy's buttons call it."
+)
+@click.option(
+    "--companion",
+    metavar="SERVICE",
+    help="Ask by Home Assistant's app on the phone with this notify service: mobile_app_pixel_8.",
 )
 @click.option(
     "--house-rules",
@@ -157,13 +176,19 @@ def try_all(options: Mapping[str, Any]) -> None:
         folder = options["folder"] or Path()
         cert, key = folder / options["tls_cert"], folder / options["tls_key"]
         reports.append(trying.try_pair(cert, key, options["host"] or HOST))
-    if options["home_assistant"] and options["home_assistant_token"]:
-        house = options["home_assistant"], options["home_assistant_token"]
+    house = options["home_assistant"], options["home_assistant_token"]
+    if all(house):
         reports.append(trying.try_house(*house))
     if options["telegram"] and options["telegram_token"]:
         base_url = options["telegram_url"] or API
         reports.append(trying.try_telegram(options["telegram_token"], base_url))
-    if any(trying.shown(each).is_broken for each in reports):
+    if options["ntfy"]:
+        url, topic = options["ntfy_url"] or NTFY_URL, options["ntfy_topic"]
+        reports.append(trying.try_ntfy(url, options["ntfy_token"], [topic] if topic else []))
+    if options["companion"] and all(house):
+        reports.append(trying.try_phone(*house, options["companion"]))
+    seen = [trying.shown(each) for each in reports]  # all of them, whatever is broken first
+    if any(each.is_broken for each in seen):
         raise Failure("nothing was written; --no-probe writes it all the same")
 
 
@@ -190,6 +215,10 @@ def answers_of(options: Mapping[str, Any]) -> Answers:
         raise click.UsageError("Home Assistant needs a token: set HOME_ASSISTANT_TOKEN")
     if options["telegram"] and not options["telegram_token"]:
         raise click.UsageError("Telegram needs the bot's token: set TELEGRAM_TOKEN")
+    if options["ntfy"] and not options["public_url"]:
+        raise click.UsageError("ntfy needs --public-url URL, where the phone reaches this gateway")
+    if options["companion"] and not url:
+        raise click.UsageError("--companion is for Home Assistant: add --home-assistant URL")
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
     policy = options["policy"] or ("house" if url else "ask")
@@ -211,6 +240,15 @@ def answers_of(options: Mapping[str, Any]) -> Answers:
         )
         if options["telegram"]
         else None,
+        public_url=options["public_url"] or "",
+        ntfy=Ntfy(
+            url=options["ntfy_url"] or NTFY_URL,
+            topic=options["ntfy_topic"] or new_topic(),
+            token=options["ntfy_token"] or "",
+        )
+        if options["ntfy"]
+        else None,
+        companion=options["companion"] or "",
         policy=policy,
         proposals=proposals_of(options, policy),
     )

@@ -153,6 +153,10 @@ def test_a_certificate_is_written_where_others_are_to_connect(tmp_path: Path) ->
         (["--host", "0.0.0.0"], "is reachable from other machines"),
         (["--host", "not a host"], "gateway.host: must be an address or a host name"),
         (["--tls-cert", "c.pem"], "--tls-cert and --tls-key belong together"),
+        (["--ntfy"], "ntfy needs --public-url URL"),
+        (["--ntfy", "--public-url", "http://gate.example"], "travel in clear text"),
+        (["--ntfy", "--public-url", "https://gate.example", "--ntfy-topic", "a b"], "topic: must"),
+        (["--companion", "mobile_app_pixel"], "--companion is for Home Assistant"),
         (["--policy", "house"], "--policy house is for Home Assistant: add --home-assistant"),
     ],
 )
@@ -185,7 +189,7 @@ def test_a_person_at_a_terminal_is_asked_and_each_answer_is_looked_at(tmp_path: 
             ("A long-lived access token of it: ", "home token"),
             ("it must be letters, digits and signs", None),
             ("A long-lived access token of it: ", "home.token-2"),
-            ("Ask people on Telegram? [y/N]: ", "y"),
+            ("Ask people by (telegram, ntfy, companion, none) [none]: ", "telegram"),
             ("The bot's token from @BotFather: ", "123456"),
             ("as @BotFather gives it", None),
             ("The bot's token from @BotFather: ", BOT),
@@ -220,8 +224,8 @@ def test_where_others_can_connect_a_person_is_asked_for_tls(tmp_path: Path) -> N
         terminal.type("0.0.0.0\n")
         terminal.see("a proxy in front adds TLS): ")
         terminal.type("\n")
-        for _ in range(2):
-            terminal.see("[y/N]: ")
+        for question in ("[y/N]: ", "[none]: "):
+            terminal.see(question)
             terminal.type("\n")
         terminal.see("agent-gate serve --watch")
         assert terminal.end() == 0
@@ -245,8 +249,8 @@ def test_an_option_that_cannot_be_right_is_told_before_anything_is_asked(tmp_pat
 
 def test_a_policy_is_explained_only_if_it_can_be_chosen(tmp_path: Path) -> None:
     with at_terminal("init", "new", "--host", "127.0.0.1", "--port", "0", cwd=tmp_path) as screen:
-        for _ in range(2):
-            screen.see("[y/N]: ")
+        for question in ("[y/N]: ", "[none]: "):
+            screen.see(question)
             screen.type("\n")
         screen.see("Policy (ask, closed) [ask]: ")
         screen.type("closed\n")

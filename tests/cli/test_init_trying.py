@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_asked_for_again(tmp_path: Path, port: int) -> N
                 ("Take it all the same? [y/N]: ", NO),
                 ("Port [8443]: ", str(port)),
                 ("Connect Home Assistant? [y/N]: ", NO),
-                ("Ask people on Telegram? [y/N]: ", NO),
+                ("Ask people by (telegram, ntfy, none) [none]: ", ENTER),
                 ("Policy (ask, closed) [ask]: ", ENTER),
                 ("Next, in ", None),
             )
@@ -113,7 +113,7 @@ def test_a_house_is_tried_and_its_rules_are_proposed(
             ("Take it all the same? [y/N]: ", NO),
             ("A long-lived access token of it: ", HOME_TOKEN),
             ("Home Assistant 2025", None),
-            ("Ask people on Telegram? [y/N]: ", NO),
+            ("Ask people by (telegram, ntfy, companion, none) [none]: ", ENTER),
             ("Policy (ask, house, closed) [house]: ", ENTER),
             ("Locks: ", None),
             ("(deny, ask, none) [deny]: ", ENTER),
@@ -138,7 +138,7 @@ def test_chat_and_person_are_found_by_start(
         talk(
             terminal,
             ("Connect Home Assistant? [y/N]: ", NO),
-            ("Ask people on Telegram? [y/N]: ", "y"),
+            ("Ask people by (telegram, ntfy, none) [none]: ", "telegram"),
             ("The bot's token from @BotFather: ", f"9{EXAMPLE_BOT}"),
             ("Telegram knows no bot with this token", None),
             ("Take it all the same? [y/N]: ", NO),
@@ -252,7 +252,7 @@ def test_a_certificate_is_tried_with_its_key(tmp_path: Path, port: int) -> None:
             ("Its private key, a PEM file: ", "one.key"),
             ("the certificate is for localhost, 127.0.0.1", None),
             ("Connect Home Assistant? [y/N]: ", NO),
-            ("Ask people on Telegram? [y/N]: ", NO),
+            ("Ask people by (telegram, ntfy, none) [none]: ", ENTER),
             ("Policy (ask, closed) [ask]: ", ENTER),
             ("Next, in ", None),
         )
@@ -281,6 +281,7 @@ def test_what_is_secret_is_not_in_the_command_that_goes_on() -> None:
         *("folder", "host", "port", "insecure", "tls_cert", "tls_key", "policy"),
         *("home_assistant", "home_assistant_token", "telegram", "telegram_token"),
         *("telegram_url", "telegram_chat", "telegram_topic", "telegram_user", "telegram_owner"),
+        *("ntfy", "ntfy_url", "ntfy_token", "ntfy_topic", "public_url", "companion"),
     )
     options: dict[str, Any] = dict.fromkeys(names)
     assert go_on(options) == ""

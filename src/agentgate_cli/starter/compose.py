@@ -29,11 +29,26 @@ services:
 
 MESSENGER = """
 messenger:                 # where people are asked, besides terminals and browsers
-  type: telegram
+"""
+
+TELEGRAM = """\
   telegram:
     token: ${{TELEGRAM_TOKEN}}
     chat_id: {chat}  # 0: send the bot /start, it tells you the number
     allowed_users: {users}  # who may answer, by id
+"""
+
+NTFY = """\
+  ntfy:
+    url: {url}
+    people:                # each with a topic of their own: whoever knows it can answer
+      - {{topic: {topic}, name: {owner}}}
+"""
+
+COMPANION = """\
+  companion:               # Home Assistant's app
+    people:
+      - {{service: {service}, name: {owner}}}
 """
 
 OWNER = "owner"
@@ -76,6 +91,24 @@ class Telegram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ntfy:
+    """A server of ntfy, and the topic of who sits at this terminal.
+
+    Attributes:
+        url: of the server.
+        topic: the topic.
+        token: an access token of the server; "": it asks for none.
+    """
+
+    url: str
+    topic: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Ntfy({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What somebody wants of a first configuration.
 
@@ -84,7 +117,10 @@ class Answers:
         tls: files of certificate and key, or None.
         insecure: a proxy adds TLS.
         home: Home Assistant, if there is one.
+        public_url: where phones reach the gateway; "": nowhere.
         telegram: a bot, if people are to be asked there.
+        ntfy: a server of ntfy, if they are to be asked by it.
+        companion: the notify service of a phone with Home Assistant's app, or "".
         policy: one of ``POLICIES``.
         proposals: rules for what opens the house, if somebody has chosen them.
     """
@@ -94,7 +130,10 @@ class Answers:
     tls: tuple[str, str] | None = None
     insecure: bool = False
     home: HomeAssistant | None = None
+    public_url: str = ""
     telegram: Telegram | None = None
+    ntfy: Ntfy | None = None
+    companion: str = ""
     policy: str = "ask"
     proposals: tuple[Proposal, ...] = ()
 
@@ -114,13 +153,9 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
         listening.append("  allowed_hosts: []        # names that clients use: [gate.example]")
     if answers.insecure:
         listening.append("  insecure: true           # a proxy in front adds TLS")
-    listens = Answers(
-        home=answers.home,
-        telegram=answers.telegram,
-        policy=answers.policy,
-        proposals=answers.proposals,
-    )
-    if answers != listens:
+    if answers.public_url:
+        listening.append(f"  public_url: {quoted(answers.public_url)}  # where phones reach it")
+    if listening != [f"  host: {quoted(HOST)}", f"  port: {PORT}"]:
         head, rest = config.split("gateway:\n", 1)
         rest = rest.split("\n\n", 1)[1]
         config = "\n".join([f"{head}gateway:", *listening, "", rest])
@@ -128,9 +163,11 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
     if answers.home is not None:
         config += SERVICES.format(url=quoted(answers.home.url))
         secrets["HOME_ASSISTANT_TOKEN"] = answers.home.token
+    config += messenger_of(answers)
     if answers.telegram is not None:
-        config += messenger_of(answers.telegram)
         secrets["TELEGRAM_TOKEN"] = answers.telegram.token
+    if answers.ntfy is not None and answers.ntfy.token:
+        secrets["NTFY_TOKEN"] = answers.ntfy.token
     lines = [f"{name}={plain(name, value)}\n" for name, value in secrets.items()]
     head = "# Secrets for config.yaml. Keep this file to yourself.\n"
     return {
@@ -141,13 +178,26 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
     }
 
 
-def messenger_of(telegram: Telegram) -> str:
-    """Write where people are asked."""
+def messenger_of(answers: Answers) -> str:
+    """Write where people are asked; "": nowhere."""
+    text = "" if answers.telegram is None else telegram_of(answers.telegram)
+    if answers.ntfy is not None:
+        ntfy = answers.ntfy
+        text += NTFY.format(url=quoted(ntfy.url), topic=quoted(ntfy.topic), owner=OWNER)
+        if ntfy.token:
+            text += "    token: ${NTFY_TOKEN}\n"
+    if answers.companion:
+        text += COMPANION.format(service=quoted(answers.companion), owner=OWNER)
+    return MESSENGER + text if text else ""
+
+
+def telegram_of(telegram: Telegram) -> str:
+    """Write the bot, the chat and its people."""
     users = (
         f"{{id: {user}, name: {OWNER}}}" if user == telegram.owner else str(user)
         for user in telegram.users
     )
-    text = MESSENGER.format(chat=telegram.chat, users=f"[{', '.join(users)}]")
+    text = TELEGRAM.format(chat=telegram.chat, users=f"[{', '.join(users)}]")
     if telegram.thread:
         text += f"    message_thread_id: {telegram.thread}  # the topic\n"
     if telegram.base_url:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from agentgate_cli.text import printable
 if TYPE_CHECKING:
     from agentgate_cli.doctor.probe import Report
     from agentgate_cli.starter.house_rules import Proposal
+    from agentgate_server.config.messenger import NtfyConfig
 
 ANYWAY = "Take it all the same?"
 
@@ -121,3 +122,48 @@ def try_telegram(token: str, base_url: str) -> Report:
     from agentgate_cli.doctor.telegram import try_bot
 
     return tried(partial(try_bot, token, base_url))
+
+
+def try_ntfy(url: str, token: str | None, topics: Iterable[str]) -> Report:
+    """Whether an ntfy server is there, and lets the token read these topics; nothing is sent."""
+    from urllib.parse import urlsplit
+
+    import anyio
+
+    from agentgate_cli.doctor.ntfy import try_server
+    from agentgate_cli.doctor.probe import Report
+
+    findings = anyio.run(try_server, ntfy_of(url, token, topics), url)
+    return Report(f"ntfy is there at {urlsplit(url).netloc}", tuple(findings))
+
+
+def try_phone(url: str, token: str, service: str) -> Report:
+    """Whether Home Assistant has this notify service; nobody is notified."""
+    import anyio
+
+    from agentgate_cli.doctor.companion import phones_of, step_for
+    from agentgate_cli.doctor.probe import Report, broken
+
+    there = anyio.run(phones_of, home_of(url, token))
+    if there is None:
+        return Report()  # that Home Assistant does not answer is said elsewhere
+    bare = service.removeprefix("notify.")
+    if bare not in there:
+        text = f"Home Assistant has no notify.{bare}"
+        return Report(findings=(broken(text, step_for(bare, there)),))
+    return Report(f"Home Assistant has notify.{bare}")
+
+
+def ntfy_of(url: str, token: str | None, topics: Iterable[str]) -> NtfyConfig:
+    """Make the configuration of a server."""
+    from agentgate_server.config.messenger import NtfyConfig, NtfyPerson, Topic
+    from agentgate_server.config.texts import BaseUrl
+    from agentgate_server.identity.texts import PrincipalName
+    from agentgate_server.secrets.secret import Secret
+
+    name = PrincipalName("owner")
+    return NtfyConfig(
+        people=tuple(NtfyPerson(topic=Topic(each), name=name) for each in topics),
+        url=BaseUrl(url),
+        token=Secret(token) if token else None,
+    )
