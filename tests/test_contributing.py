@@ -17,7 +17,8 @@ PAGES = {
     name: (ROOT / name).read_text("utf-8")
     for name in ("CONTRIBUTING.md", "README.md", "tests/sim/README.md")
 }
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("\\\n\t", "")
+"""With each line that goes on in the next one as one line."""
 RECIPES = {
     name: recipe
     for names, recipe in re.findall(
