@@ -100,4 +100,6 @@ def modes_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, modes)
+        # Not TCSAFLUSH, which waits for all output to be shown: a terminal may be stopped (Ctrl-S)
+        termios.tcsetattr(descriptor, termios.TCSANOW, modes)
+        termios.tcflush(descriptor, termios.TCIFLUSH)

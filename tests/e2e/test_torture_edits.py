@@ -130,7 +130,8 @@ def test_an_edit_whose_connection_is_cut_is_repeated_and_has_one_winner(
     with ForeignClient(gate.url, client_id="b5") as client:
         for number in range(ROUNDS):
             asked, made = f"{ASKED} {number}", f"{MADE} {number}"
-            answer = {"decision": "approve", "edit": {"set": {"key": made}}, "word": "so"}
+            edit = {"set": {"key": made}}
+            answer: dict[str, Any] = {"decision": "approve", "edit": edit, "word": "so"}
             client.ask("asked_write", key=asked)
             (approval,) = gate.wait_for_approvals()
             if number % 2:
