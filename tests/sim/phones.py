@@ -192,7 +192,7 @@ class PushLife:
             if record is None:
                 continue
             note, view = msgspec.json.decode(value, type=Note), approval_view(record)
-            self.board.expect(rid)
+            self.board.turns.expect(rid)
             card = self.board.remembered(rid, note, view, self._now())
             if card.view.status == "waiting":
                 for place, noted in note.items():
@@ -205,7 +205,7 @@ class PushLife:
         """See :class:`agentgate_server.approvals.channel.Channel`."""
         if view.status != "waiting":
             self.answers.tickets.over(view.id)
-        self.board.changed(view, self._now())
+        self.board.turns.changed(view, self._now())
         self._wake()
 
     def _now(self) -> float:
@@ -245,11 +245,11 @@ class PushLife:
                 self.life.gate.ledger.note(DropNote(CHANNEL, rid))
                 self.life.gate.drain()
             case Tell():
-                self.board.summaries.told(step, 0, 1, now)
+                self.board.turns.summaries.told(step, 0, 1, now)
         self._later(self._turn, seconds=0.0)
 
     def _prepare(self, step: Prepare) -> None:
-        view = self.board.cards[step.rid].view
+        view = self.board.turns.cards[step.rid].view
         made, keys = [], {}
         for button in step.buttons:
             self.phones.tickets += 1
