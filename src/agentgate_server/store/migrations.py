@@ -328,7 +328,8 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
         sqlite3.Error: a step failed. Those before it are kept, it left nothing.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version:
+    (things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if version or things:  # nothing may take the place of what is there, whatever its version says
         take_steps(connection, migrations, version)
         return
     with BUILDING:

@@ -91,6 +91,15 @@ def test_a_new_file_gets_all_at_once_or_nothing(connection: sqlite3.Connection) 
     assert pragma(connection, "user_version") == 0
 
 
+def test_what_is_there_stays_whatever_its_version_says(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    connection.execute("INSERT INTO meta VALUES ('kept', 'as it was')")
+    connection.execute("PRAGMA user_version = 0")
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(connection)
+    assert connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchone()
+
+
 def test_a_new_file_is_what_its_steps_would_have_made(connection: sqlite3.Connection) -> None:
     migrate(connection)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as stepwise:
