@@ -20,6 +20,9 @@ FIXED_BASE = 900_000
 QUICK_PERCENT = 10
 """How many of the examples are left in the inner loop (``--hypothesis-profile=quick``)."""
 
+FIXED_PERCENT = 40
+"""How many where they are the same each time: what the first of them do not find, none ever will."""
+
 EXAMPLES_MIN = 5
 
 
@@ -58,6 +61,7 @@ def load_profiles() -> None:
     settings.register_profile(
         "fixed",
         settings.get_profile("fresh"),
+        max_examples=FIXED_PERCENT,
         derandomize=True,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import threading
 from collections.abc import Callable
@@ -42,6 +44,7 @@ class Piped:
         self._ids = count(1)
         self._lines: Queue[bytes] = Queue()
         self._kept: list[Message] = []
+        self._logged = b""
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self) -> Piped:
@@ -126,10 +129,21 @@ class Piped:
         """The names of the tools."""
         return [each["name"] for each in self.answer(self.request("tools/list"))["tools"]]
 
+    def see_logged(self, words: str) -> None:
+        """Wait until it has logged something."""
+        assert self.process.stderr is not None
+        log = self.process.stderr.fileno()
+        end = monotonic() + BOUND_S
+        while words.encode() not in self._logged:
+            assert select.select([log], [], [], max(0.0, end - monotonic()))[0], self._logged
+            more = os.read(log, 65_536)
+            assert more, self._logged
+            self._logged += more
+
     def end(self, bound_s: float = BOUND_S) -> tuple[int, str]:
         """Close its input, and wait for its end; return the exit code and what it logged."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         code = self.process.wait(bound_s)
         assert self.process.stderr is not None
-        return code, self.process.stderr.read().decode()
+        return code, (self._logged + self.process.stderr.read()).decode()

@@ -41,7 +41,7 @@ def loaded(folder: Path, text: str) -> tuple[SessionsConfig, FacesConfig]:
 
 
 def test_what_it_shows_of_sessions_and_faces_loads(tmp_path: Path) -> None:
-    (sessions,) = (text for text in EXAMPLES if text.startswith("sessions:") and "budgets" in text)
+    (sessions,) = (text for text in EXAMPLES if "workspace_roots" in text and "budgets" in text)
     config, _ = loaded(tmp_path, sessions)
     assert list(config.models) == ["claude-sonnet-4.5", "home"]
     assert config.budgets[0].limit_micros == 5_000_000

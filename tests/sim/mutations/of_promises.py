@@ -146,8 +146,8 @@ OF_PROMISES = (
     ),
     Mutation(
         "let the words of the logbook name what is denied",
-        f"{HOUSE}/records.py",
-        " if may_be_told(row, shows)]\n",
+        f"{HOUSE}/mentions.py",
+        " if may_be_told(row, shows, hidden)]\n",
         "]\n",
         seeds=0,
         tests=("tests/server/tools/home_assistant/test_records.py",),
