@@ -21,7 +21,7 @@ QUICK_PERCENT = 10
 """How many of the examples are left in the inner loop (``--hypothesis-profile=quick``)."""
 
 FIXED_PERCENT = 40
-"""How many where they are the same each time: what the first of them do not find, none ever will."""
+"""How many where they are the same each time: what the first ones do not find, none ever will."""
 
 EXAMPLES_MIN = 5
 
