@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import anyio
 import pytest
 import yaml
 from anyio.abc import SocketAttribute, SocketStream
-from anyio.streams.tls import TLSStream
-from tests.cli.doctor.ward import CONFIG, diagnose, found, write_well
+from tests.cli.doctor.ward import CONFIG, diagnose, found, shaking, write_well
 from tests.client.conftest import Certificates, certificates  # noqa: F401 - a fixture
 
 from agentgate_cli.standins.http_server import HttpServer
@@ -103,19 +101,10 @@ async def test_a_certificate_that_is_not_good(
     step: str,
 ) -> None:
     context = certificates.gateway(getattr(certificates, which))
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-
-    async def shake(stream: SocketStream) -> None:
-        async with stream:
-            with suppress(OSError, anyio.BrokenResourceError, anyio.EndOfStream):
-                await TLSStream.wrap(stream, server_side=True, ssl_context=context)
-
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, shake)
+    async with shaking(context) as port:
         more = {"ca": str(certificates.ca)} if ca else {}
-        write(tmp_path, f"https://127.0.0.1:{listener.extra(SocketAttribute.local_port)}", **more)
+        write(tmp_path, f"https://127.0.0.1:{port}", **more)
         found(await diagnose(tmp_path), "http_tools", "certificate is not good", step)
-        tasks.cancel_scope.cancel()
 
 
 async def test_an_authority_that_is_none(tmp_path: Path) -> None:

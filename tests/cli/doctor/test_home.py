@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
-from anyio.streams.tls import TLSStream
-from tests.cli.doctor.ward import HOME_TOKEN, diagnose, found, home, write_well
+from tests.cli.doctor.ward import HOME_TOKEN, diagnose, found, home, shaking, write_well
 from tests.client.conftest import Certificates, certificates  # noqa: F401 - a fixture
 
 from agentgate_cli.standins.home_assistant import HomeAssistant
@@ -159,20 +157,10 @@ async def test_a_certificate_of_the_house_that_is_not_good(
     step: str,
 ) -> None:
     context = certificates.gateway(getattr(certificates, which))
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-
-    async def shake(stream: SocketStream) -> None:
-        async with stream:
-            with suppress(OSError, anyio.BrokenResourceError, anyio.EndOfStream):
-                await TLSStream.wrap(stream, server_side=True, ssl_context=context)
-
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, shake)
-        port = listener.extra(SocketAttribute.local_port)
+    async with shaking(context) as port:
         more = {"ca": str(certificates.ca)} if ca else {}
         write(tmp_path, f"https://127.0.0.1:{port}", **more)
         found(await diagnose(tmp_path), "home_assistant", text, step)
-        tasks.cancel_scope.cancel()
 
 
 async def test_an_authority_that_is_none(tmp_path: Path) -> None:

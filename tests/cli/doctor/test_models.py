@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-from anyio.abc import SocketAttribute, SocketStream
-from anyio.streams.tls import TLSStream
-from tests.cli.doctor.ward import diagnose, found, write_well
+from tests.cli.doctor.ward import diagnose, found, shaking, write_well
 from tests.client.conftest import Certificates, certificates  # noqa: F401 - a fixture
 
 from agentgate_cli.doctor.models import KEY_PATHS
@@ -129,17 +125,7 @@ async def test_a_certificate_of_nobody_known(
     certificates: Certificates,  # noqa: F811 - the fixture
 ) -> None:
     context = certificates.gateway(certificates.server)
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-
-    async def shake(stream: SocketStream) -> None:
-        async with stream:
-            with suppress(OSError, anyio.BrokenResourceError, anyio.EndOfStream):
-                await TLSStream.wrap(stream, server_side=True, ssl_context=context)
-
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, shake)
-        port = listener.extra(SocketAttribute.local_port)
+    async with shaking(context) as port:
         write(tmp_path, one=model(f"https://127.0.0.1:{port}/v1"))
         said = await diagnose(tmp_path)
         found(said, "models", "certificate is not good", "update-ca-certificates")
-        tasks.cancel_scope.cancel()

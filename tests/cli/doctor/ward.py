@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import yaml
+from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.tls import TLSStream
 from tests.cli.support import CONFIG, write_files
 
 from agentgate_cli.doctor.command import examine
@@ -71,3 +77,19 @@ def change(folder: Path, **changes: Any) -> None:
 
 
 __all__ = ["CONFIG", "change", "diagnose", "found", "home", "pytest", "telegram", "write_well"]
+
+
+@asynccontextmanager
+async def shaking(context: ssl.SSLContext) -> AsyncIterator[int]:
+    """Have a port where somebody shakes hands by TLS and says nothing more."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+
+    async def shake(stream: SocketStream) -> None:
+        async with stream:
+            with suppress(OSError, anyio.BrokenResourceError, anyio.EndOfStream):
+                await TLSStream.wrap(stream, server_side=True, ssl_context=context)
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, shake)
+        yield listener.extra(SocketAttribute.local_port)
+        tasks.cancel_scope.cancel()
