@@ -350,8 +350,10 @@ POLICY = (
 
 async def test_data_and_tools_of_a_device_are_there_while_it_is(tmp_path: Path) -> None:
     failed: list[HandlerFailed] = []
+    states: list[ClientState] = []
     async with home(tmp_path, policy=Policy.parse(POLICY)) as place, place.edge() as edge:
         edge.on("error", failed.append)
+        edge.on("state", lambda change: states.append(change.state))
         edge.channel("hall", lambda: {"celsius": 21})
         edge.channel("door", lambda: 1 / 0)
         async with AgentGateClient(place.gateway.url, AGENT) as other:
@@ -363,7 +365,10 @@ async def test_data_and_tools_of_a_device_are_there_while_it_is(tmp_path: Path) 
             assert list(found) == ["hall"]
             edge.provide(Tool(name="lamp", run=lambda on: f"lamp {on}"))
             await until(lambda: place.has("agent.lamp"), "the offer")
+            states.clear()
             place.proxy.cut()
+            await until(lambda: ClientState.CONNECTED in states, "the next connection")
+            await until(lambda: place.has("agent.lamp"), "the offer made again")
             assert await other.tool_request("agent.lamp", on=True) == "lamp True"
             edge.provide(Tool(name="bad", run=lambda: 1, args={"type": "no such type"}))
             await until(lambda: bool(failed), "the refusal")
