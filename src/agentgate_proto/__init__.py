@@ -76,7 +76,7 @@ top:
   ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``mute``, ``cutting``, ``filling``,
+  ``retention``, ``naming``, ``mute``, ``console_row``, ``cutting``, ``filling``,
   ``edit`` and ``difference``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is

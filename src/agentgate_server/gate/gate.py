@@ -75,6 +75,7 @@ from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.sockets.rounds import Rounds
+from agentgate_server.store.console_book import ConsoleBook
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
@@ -145,6 +146,7 @@ class Gate:
         self.sessions: SessionDesk | None = None
         reports = StoreReports(
             *(self.ledger, self.numbering, self.observers),
+            console=lambda: self.console,
             sessions=lambda: self.sessions,
             failed=self.ledger_failed,
             utc=utc,
@@ -152,6 +154,7 @@ class Gate:
         )
         backlog, committed = Backlog(self.rounds, self.ledger, utc), self.observers.committed
         self.writer = StoreWriter(engine, reports, committed=committed, backlog=backlog)
+        self.console = ConsoleBook(self.writer, self.numbering)
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running, runner.room = Running(catalogue, runner, self._finished), backlog
@@ -265,6 +268,7 @@ class Gate:
         """Go on from what a former process left. Call once, before anything else."""
         self.authenticator.epoch = restored.epoch
         self.face_calls.take_up(restored.seal)
+        self.console.take_up(restored.console)
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc(), self.running.changed(restored.active))
         if self.sessions is not None:
