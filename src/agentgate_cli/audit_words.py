@@ -136,7 +136,9 @@ def run_ended(entry: Entry) -> str:
 
     cost = entry.get("cost_micros")
     price = f", {dollars(cost)}" if type(cost) is int else ""
-    return f"run ended: {printable(text_of(entry, 'status'))}{price}, session {session_of(entry)}"
+    who = printable(text_of(entry, "principal"))
+    status = printable(text_of(entry, "status")) + (f" by {who}" if who else "")
+    return f"run ended: {status}{price}, session {session_of(entry)}"
 
 
 def session_of(entry: Entry) -> str:

@@ -46,7 +46,7 @@ from agentgate_server.backing import McpBacking, backing_of
 from agentgate_server.checking.files import said_at_start
 from agentgate_server.checking.policies import check_start
 from agentgate_server.config import Config, check_exposure
-from agentgate_server.config.faces import OPEN, open_faces, people_converse
+from agentgate_server.config.faces import OPEN, open_faces
 from agentgate_server.conversing import conversations_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
@@ -216,7 +216,6 @@ class Gateway:
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
-        self.gate.authenticator.people_converse = people_converse(config.faces)
         self.gate.timekeeper.clock.highest = engine.newest_at
         self._add_reloader(home, look)
         channels = self._open_channels(home)

@@ -371,8 +371,8 @@ ASKERS = AGENTS | {Role.RELAY}
 """Who may ask for tools."""
 OPERATORS = frozenset({Role.OPERATOR})
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
-LOOKERS = AGENTS | {Role.OPERATOR}
-"""Who may look at sessions: whose they are, and who runs the gateway."""
+OWNERS = AGENTS | PEOPLE
+"""Who has sessions of their own; an operator may look at everybody's besides."""
 TALKERS = frozenset({Role.CONSOLE, Role.RELAY})
 """Who talks to named agents, when logged in; of sessions they see those agents' only."""
 EVERYONE = frozenset(Role)
@@ -386,7 +386,7 @@ METHODS: dict[str, Method] = {
         Method("cancel_request", CancelRequest, CancelResult, ASKERS),
         Method("ack", Ack, None, ASKERS, Kind.NOTIFICATION),
         Method("list_tools", ListTools, ToolList, ASKERS),
-        Method("list_requests", ListRequests, RequestList, LOOKERS | ASKERS, alone=True),
+        Method("list_requests", ListRequests, RequestList, ASKERS | OPERATORS, alone=True),
         Method("tools.provide", ProvideTools, ToolsProvided, AGENTS),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
@@ -400,17 +400,17 @@ METHODS: dict[str, Method] = {
         Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
         Method("reload", Reload, ReloadReport, OPERATORS),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
-        Method("list_models", ListModels, ModelList, LOOKERS),
-        Method("create_session", CreateSession, SessionView, AGENTS),
-        Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),
-        Method("get_session", GetSession, SessionView, LOOKERS | TALKERS),
-        Method("delete_session", DeleteSession, SessionDeleted, LOOKERS),
-        Method("send_message", SendMessage, MessageTaken, AGENTS | TALKERS),
-        Method("attach_session", AttachSession, Attached, LOOKERS | TALKERS),
-        Method("detach_session", DetachSession, Detached, LOOKERS | TALKERS),
-        Method("cancel_run", CancelRun, RunCancelled, AGENTS | TALKERS),
-        Method("inspect_session", InspectSession, Inspection, LOOKERS, alone=True),
-        Method("report_usage", ReportUsage, UsageReport, LOOKERS, alone=True),
+        Method("list_models", ListModels, ModelList, OWNERS),
+        Method("create_session", CreateSession, SessionView, OWNERS),
+        Method("list_sessions", ListSessions, SessionList, OWNERS, alone=True),
+        Method("get_session", GetSession, SessionView, OWNERS | TALKERS),
+        Method("delete_session", DeleteSession, SessionDeleted, OWNERS),
+        Method("send_message", SendMessage, MessageTaken, OWNERS | TALKERS),
+        Method("attach_session", AttachSession, Attached, OWNERS | TALKERS),
+        Method("detach_session", DetachSession, Detached, OWNERS | TALKERS),
+        Method("cancel_run", CancelRun, RunCancelled, OWNERS | TALKERS),
+        Method("inspect_session", InspectSession, Inspection, OWNERS, alone=True),
+        Method("report_usage", ReportUsage, UsageReport, OWNERS, alone=True),
         Method("tools.call", CallTool, ToolCalled),
         Method("tools.cancel", StopTool, kind=Kind.NOTIFICATION),
         Method("login_agent", LoginAgent, AgentLogin, TALKERS),

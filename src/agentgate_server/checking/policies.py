@@ -72,7 +72,7 @@ def check_policy(
         config, policy, catalogue, principals: what the gateway has.
         errors_only: leave out what may be meant so, save that nobody can answer.
     """
-    agents = [*askers_of(config.faces, principals)]
+    agents = [*askers_of(principals)]
     agents += (each.name for each in principals if each.role is Role.RELAY)
     people = people_of(config, principals)
     tools = tuple(catalogue)

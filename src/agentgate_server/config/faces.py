@@ -12,7 +12,7 @@ from agentgate_proto.faces import http_api, universal_agent
 from agentgate_proto.faces.completions import routes as completions
 from agentgate_proto.faces.mcp.holds import HOLD_MAX_S, HOLD_S
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.rpc.messages import PEOPLE
+from agentgate_proto.rpc.messages import OWNERS
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
@@ -231,7 +231,7 @@ def check_faces(
 
 def held_nobodies(faces: FacesConfig, principals: Iterable[Principal]) -> Iterator[str]:
     """Say whose calls are to be held and who asks for none: misspelled, most likely."""
-    names = set(askers_of(faces, principals))
+    names = {each.name for each in principals if each.role is Role.AGENT}
     for name in faces.mcp.holds if faces.mcp is not None else ():
         if name not in names:
             hint = did_you_mean(name, names) or ": see principals and tokens"
@@ -256,15 +256,10 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.acp.open"
 
 
-def people_converse(faces: FacesConfig) -> bool:
-    """Whether there is a face on which people have sessions of their own."""
-    return faces.acp is not None or faces.agui is not None
-
-
-def askers_of(faces: FacesConfig, principals: Iterable[Principal]) -> list[str]:
-    """Return the names of those who may ask for tools and spend money on models, by their roles."""
-    roles = {Role.AGENT, *(PEOPLE if people_converse(faces) else ())}
-    return [each.name for each in principals if each.role in roles]
+def askers_of(principals: Iterable[Principal]) -> list[str]:
+    """Return the names of those who may ask for tools and spend money on models, by their roles:
+    agents, and people, who have sessions of their own."""
+    return [each.name for each in principals if each.role in OWNERS]
 
 
 def open_consoles(faces: FacesConfig) -> Iterator[str]:

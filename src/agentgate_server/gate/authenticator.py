@@ -59,7 +59,6 @@ class Authenticator:
         epoch: of the store, once it is known; clients are told.
         open_principals: who may come without a token, where a face is open.
         named_agents: who acts without ever coming here: others talk to them.
-        people_converse: there is a face on which people have sessions of their own.
         banished: hears who may ask, when that has changed.
     """
 
@@ -88,7 +87,6 @@ class Authenticator:
         self.epoch = ""
         self.open_principals: frozenset[str] = frozenset()
         self.named_agents: frozenset[str] = frozenset()
-        self.people_converse = False
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._logins = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
@@ -248,9 +246,9 @@ class Authenticator:
         self.banished(known)
 
     def _asks(self, principal: Principal) -> bool:
-        """Whether what somebody has asked may go on: a person's, too, where people converse, but
-        not what they asked when they were none."""
+        """Whether what somebody has asked may go on: a person's, too, but not what they asked when
+        they were none."""
         if principal.role in PEOPLE:
             before = self._roles.get(principal.name, principal.role)
-            return self.people_converse and before in PEOPLE
+            return before in PEOPLE
         return principal.role in (Role.AGENT, Role.RELAY)

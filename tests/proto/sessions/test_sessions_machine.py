@@ -281,7 +281,8 @@ class SessionsMachine(RuleBasedStateMachine):
                 self.world.request(GetSession(session=name), None)
                 self.world.settle()
                 self.world.watch(name)
-                self.world.send(name, message_id="the last one", whose=None)
+                whose = self.world.store.sessions[name].principal
+                self.world.send(name, message_id="the last one", whose=whose)
                 self.world.settle()
                 assert self.world.last_end(name)["status"] in ("completed", "budget")
             self.rest()
