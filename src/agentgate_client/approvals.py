@@ -27,6 +27,7 @@ from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
+from agentgate_client.operating import Operating
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
@@ -43,14 +44,11 @@ from agentgate_proto.rpc.messages import (
     ListGrants,
     PreviewEdit,
     PreviewGrant,
-    Reload,
-    ReloadReport,
     RevokeGrant,
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import EditPreview
-from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 WATCHED_MAX = 10_000
 """Approvals that a watch holds. Beyond it the one who watches is too slow to need each change: the
@@ -58,10 +56,8 @@ watch forgets them all and asks for a fresh list when it is looked at again."""
 
 Decision = Literal["approve", "deny"]
 
-Upstreams = list[UpstreamRow]
 
-
-class ApprovalsClient(Client):
+class ApprovalsClient(Operating, Client):
     """An approver's connection to a gateway, for a token with the role approver or operator.
 
     Connecting, closing, state and health are as for
@@ -103,14 +99,6 @@ class ApprovalsClient(Client):
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._watches: WeakSet[ApprovalWatch] = WeakSet()
 
-    async def reload(self) -> ReloadReport:
-        """Let the gateway read policy, principals and tokens anew, as an operator.
-
-        Raises:
-            AgentGateError: the role may not (-32010), or the call failed.
-        """
-        return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
-
     async def explain(
         self, tool: str, args: Mapping[str, Any] | None = None, *, agent: str = ""
     ) -> RequestExplained:
@@ -128,15 +116,6 @@ class ApprovalsClient(Client):
         params = ExplainRequest(tool=tool, args=dict(args or {}), agent=agent)
         result = await self._driver.call("explain_request", params, None)
         return view_from(result, RequestExplained)
-
-    async def upstreams(self) -> Upstreams:
-        """List the gateways behind this one, and how the link to each is, as an operator.
-
-        Raises:
-            AgentGateError: the role may not (-32010), or the call failed.
-        """
-        result = await self._driver.call("list_upstreams", ListUpstreams(), None)
-        return view_from(result, UpstreamList).upstreams
 
     async def list(self) -> Approvals:
         """List the approvals that wait for an answer, oldest first.

@@ -53,7 +53,8 @@ top:
   methods carry, ``decoding`` for reading that, ``session_methods`` for those about sessions,
   ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``mute_methods`` for
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
-  ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say.
+  ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
+  ``principal_methods`` for who may connect.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
   taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what

@@ -66,6 +66,7 @@ from agentgate_server.opening import (
     open_runner,
     open_store,
 )
+from agentgate_server.operating import serve_operators
 from agentgate_server.policy import Policy
 from agentgate_server.pruning import Pruner
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
@@ -216,12 +217,14 @@ class Gateway:
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
+        self.gate.authenticator.presence = setup.presence
         self.gate.timekeeper.clock.highest = engine.newest_at
         self._add_reloader(home, look)
         channels = self._open_channels(home)
         parts = {"home_assistant": home, "mcp_servers": self.backing}
         reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
+        serve_operators(self.gate)
         await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)

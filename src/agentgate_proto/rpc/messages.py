@@ -30,6 +30,14 @@ from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgen
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
+from agentgate_proto.rpc.principal_methods import (
+    ListPrincipals,
+    MakeToken,
+    PrincipalList,
+    RevokeToken,
+    TokenMade,
+    TokenRevoked,
+)
 from agentgate_proto.rpc.results import (
     CancelResult,
     EditPreview,
@@ -400,6 +408,9 @@ METHODS: dict[str, Method] = {
         Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
         Method("reload", Reload, ReloadReport, OPERATORS),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
+        Method("list_principals", ListPrincipals, PrincipalList, OPERATORS),
+        Method("make_token", MakeToken, TokenMade, OPERATORS),
+        Method("revoke_token", RevokeToken, TokenRevoked, OPERATORS),
         Method("list_models", ListModels, ModelList, OWNERS),
         Method("create_session", CreateSession, SessionView, OWNERS),
         Method("list_sessions", ListSessions, SessionList, OWNERS, alone=True),

@@ -19,6 +19,7 @@ from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, 
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.observing import Observers
+from agentgate_server.observing.presence import Presence
 from agentgate_server.sessions import tool_desk
 from agentgate_server.sockets.peer import Peer
 
@@ -59,6 +60,8 @@ class Authenticator:
         epoch: of the store, once it is known; clients are told.
         open_principals: who may come without a token, where a face is open.
         named_agents: who acts without ever coming here: others talk to them.
+        presence: notes who is there, and when they were.
+        changers: who changes the token of a name at this moment, and where; for the audit.
         banished: hears who may ask, when that has changed.
     """
 
@@ -87,6 +90,8 @@ class Authenticator:
         self.epoch = ""
         self.open_principals: frozenset[str] = frozenset()
         self.named_agents: frozenset[str] = frozenset()
+        self.presence = Presence(utc)
+        self.changers: dict[str, tuple[str, str]] = {}
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._logins = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
@@ -103,6 +108,7 @@ class Authenticator:
         self.refresh()
         principal = self.tokens.identify(token)
         if principal is not None:
+            self.presence.noted(principal.name)
             return self.seat(peer, principal) or principal
         return self.guessed(peer.address)
 
@@ -201,7 +207,7 @@ class Authenticator:
         """Let what ``agent-gate token`` has changed count from now on."""
         before = self.tokens.principals
         if self.tokens.refresh():
-            self.audit.principals_changed(before, self.tokens.principals)
+            self.audit.principals_changed(before, self.tokens.principals, self.changers)
             self.close_revoked()
 
     async def watch(self) -> None:

@@ -37,7 +37,6 @@ from agentgate_proto.rpc.messages import (
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import GrantWords, ToolList, ToolRow
 from agentgate_proto.rpc.tool_methods import ProvideTools
-from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
@@ -47,11 +46,11 @@ from agentgate_server.gate.in_turn import InTurn
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing, Task, tool_rows
 from agentgate_server.gate.nearest import OF_SESSION, unknown_for
+from agentgate_server.gate.operator_calls import OperatorCalls
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
 from agentgate_server.policy import person_sees
-from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import SessionDesk
@@ -82,9 +81,11 @@ class Calls:
         providing: takes the tools that clients offer.
         explainer: says what the policy would say.
         epoch: of this gateway, once it is known.
-        upstreams: the gateways behind this one, if there are any.
         spawn: runs a task as the work of whoever has a turn now.
         charged: makes a task that is run later that, too.
+
+    Attributes:
+        operators: answers those who look after the gateway; None: nobody does.
     """
 
     def __init__(
@@ -104,7 +105,6 @@ class Calls:
         providing: Providing,
         explainer: Explainer,
         epoch: Callable[[], str],
-        upstreams: OpenUpstreams | None = None,
         spawn: Callable[..., None],
         charged: Callable[[Task], Task],
     ) -> None:
@@ -122,7 +122,7 @@ class Calls:
         self.providing = providing
         self.explainer = explainer
         self.epoch = epoch
-        self.upstreams = upstreams
+        self.operators: OperatorCalls | None = None
         self.spawn = spawn
         self.charged = charged
         limits = ledger.limits
@@ -222,8 +222,10 @@ class Calls:
                 self._list_requests(principal, params, reply)
             case Reload():
                 self.reload(reply)
+            case ExplainRequest():
+                self.explainer.answer(principal, params, self.utc(), reply)
             case _:
-                self._tell_operators(principal, params, reply)
+                self._tell_operators(principal, params, channel, reply)
 
     def list_tools(self, principal: Principal, *, listed_only: bool = False) -> list[ToolRow]:
         """What a principal may ask for, with the decision to expect; what is denied is left out.
@@ -373,15 +375,13 @@ class Calls:
     def _owe(self, principal: str, size: int) -> None:
         self.ledger.owe(principal, size, self.utc())
 
-    def _tell_operators(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
-        match params:
-            case ExplainRequest():
-                self.explainer.answer(principal, params, self.utc(), reply)
-            case ListUpstreams():
-                rows = self.upstreams.rows() if self.upstreams is not None else []
-                reply.result(UpstreamList(rows))
-            case _:
-                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+    def _tell_operators(
+        self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
+    ) -> None:
+        if self.operators is None:
+            reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+        else:
+            self.operators.answer(principal, params, channel, reply)
 
     def _may_list(self, principal: Principal, reply: Reply) -> bool:
         """Count a listing; whoever wants too many is told so."""

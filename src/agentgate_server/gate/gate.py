@@ -190,7 +190,6 @@ class Gate:
             providing=self.providing,
             explainer=Explainer(self.judge, masker, tokens, self.ledger.objection_to_listing),
             epoch=lambda: self.authenticator.epoch,
-            upstreams=upstreams,
             spawn=self._spawn,
             charged=self.rounds.charged,
         )

@@ -80,6 +80,7 @@ class Reloader:
 
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
+        config: what is in force.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Reloader:
         self._judge_again = judge_again
         self.problem = ""
         self._started_with = config
-        self._config = config
+        self.config = config
         self._load_config = load_config
         self._load_policy = load_policy
         self._look = look
@@ -141,7 +142,7 @@ class Reloader:
             return self._put_in_force(config, policy, [*found, *warnings], restart)
 
     def _read(self) -> tuple[Config, Policy, list[str]]:
-        config = self._config if self._load_config is None else self._load_config()
+        config = self.config if self._load_config is None else self._load_config()
         policy = self.judge.policy if self._load_policy is None else self._load_policy(config)
         principals = self.authenticator.tokens.principals_with(config.identities)
         return config, policy, self._look(config, policy, principals)
@@ -149,7 +150,7 @@ class Reloader:
     def _put_in_force(
         self, config: Config, policy: Policy, found: list[str], restart: list[str]
     ) -> ReloadReport:
-        self._config = config
+        self.config = config
         self.masker.learn(config.secrets)
         self.codes.reconfigure(config.totp)
         if self.agents is not None:

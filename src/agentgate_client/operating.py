@@ -1,0 +1,84 @@
+"""What operators ask of a gateway, for the SDK of people: how it is, and who may connect."""
+
+from __future__ import annotations
+
+from agentgate_client.decoding import view_from
+from agentgate_client.driver import Driver
+from agentgate_proto.principal import Role
+from agentgate_proto.rpc.messages import Reload, ReloadReport
+from agentgate_proto.rpc.principal_methods import (
+    ListPrincipals,
+    MakeToken,
+    PrincipalList,
+    RevokeToken,
+    TokenMade,
+    TokenRevoked,
+)
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
+
+Upstreams = list[UpstreamRow]
+
+
+class Operating:
+    """The calls of a client whose token is an operator's.
+
+    Each raises ``AgentGateError`` if the role may not (-32010), or the call failed.
+    """
+
+    _driver: Driver
+
+    async def reload(self) -> ReloadReport:
+        """Let the gateway read policy, principals and tokens anew, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
+
+    async def upstreams(self) -> Upstreams:
+        """List the gateways behind this one, and how the link to each is, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_upstreams", ListUpstreams(), None)
+        return view_from(result, UpstreamList).upstreams
+
+    async def principals(self, *, after: str = "") -> PrincipalList:
+        """List who may connect, as an operator: a page of them.
+
+        Args:
+            after: the name after which to go on, where a page had ``more``.
+
+        Raises:
+            AgentGateError: nobody has that name any more (-32011), the role may not (-32010), or
+                the call failed.
+        """
+        result = await self._driver.call("list_principals", ListPrincipals(after=after), None)
+        return view_from(result, PrincipalList)
+
+    async def make_token(self, name: str, role: Role) -> TokenMade:
+        """Make a token for somebody new, as an operator. It counts at once; keep it, the gateway
+        has only its hash.
+
+        Raises:
+            AgentGateError: nobody may be called so, or somebody is (-32602), the token can't be
+                kept (-32603), or the role may not (-32010).
+        """
+        result = await self._driver.call("make_token", MakeToken(name=name, role=role), None)
+        return view_from(result, TokenMade)
+
+    async def revoke_token(self, name: str, *, confirm: bool = False) -> TokenRevoked:
+        """Let somebody's token count no more, as an operator: their connections end.
+
+        Args:
+            name: whose.
+            confirm: it is the caller's own token, and that is meant.
+
+        Raises:
+            AgentGateError: nobody of that name has one (-32011), it is that of the last operator,
+                or the caller's own without ``confirm``, or the role may not (-32010), or that can't
+                be kept (-32603).
+        """
+        params = RevokeToken(name=name, confirm=confirm)
+        return view_from(await self._driver.call("revoke_token", params, None), TokenRevoked)

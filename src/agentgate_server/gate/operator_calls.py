@@ -1,0 +1,43 @@
+"""The methods by which people look after a gateway. Roles were checked by the core."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.principal import Principal
+from agentgate_proto.rpc.principal_methods import ListPrincipals, MakeToken, RevokeToken
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
+from agentgate_server.gate.principals import PrincipalDesk
+from agentgate_server.relay.link import OpenUpstreams
+from agentgate_server.sockets.replies import Reply, answer_with
+
+
+class OperatorCalls:
+    """See the module.
+
+    Args:
+        principals: who may connect.
+        upstreams: the gateways behind this one, if there are any.
+    """
+
+    def __init__(self, principals: PrincipalDesk, upstreams: OpenUpstreams | None) -> None:
+        self._principals = principals
+        self._upstreams = upstreams
+
+    def answer(
+        self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
+    ) -> None:
+        """Act on a call; the reply may come later."""
+        match params:
+            case ListPrincipals():
+                answer_with(reply, lambda: self._principals.list(params))
+            case MakeToken():
+                self._principals.make(principal, params, channel, reply)
+            case RevokeToken():
+                self._principals.revoke(principal, params, channel, reply)
+            case ListUpstreams():
+                rows = self._upstreams.rows() if self._upstreams is not None else []
+                reply.result(UpstreamList(rows))
+            case _:
+                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
