@@ -1,11 +1,13 @@
 /** The client: a core, a WebSocket and the clock. */
 
 import { Agents } from "./agents.js";
+import { Approvals } from "./approvals.js";
 import { Core } from "./core.js";
-import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } from "./errors.js";
+import * as codes from "./errors.js";
 import { mended, plain } from "./messages.js";
 import { Sessions } from "./sessions.js";
 
+const { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } = codes;
 const seconds = () => performance.now() / 1000;
 
 /** setTimeout counts in 31 bits; a timer that fires early is set again. */
@@ -42,14 +44,18 @@ export class AgentGateClient {
   #standing = null;
   #running = new Map();
   #agents = null;
+  #approvals = null;
   #stood = new Map();
+  #asked = null;
 
   /**
    * @param {string} url `wss://host:port`, or `ws://host:port` on this machine
    * @param {object} options
-   * @param {string} options.token the agent's secret
+   * @param {string | (() => Promise<string>)} options.token the secret; or what gets one for each connection. If it
+   *   rejects with `final: true` there is nothing to try again
    * @param {string} [options.clientId] a stable name, if outcomes are to be found again later
    * @param {number | null} [options.maxRetries] attempts in a row; null: without end
+   * @param {number} [options.retryCapS] the longest pause between attempts, in seconds; 30
    * @param {number | null} [options.timeoutS] how long a call waits unless it says otherwise
    * @param {(change: {state: string, error?: AgentGateError, retryInS?: number}) => void} [options.onState]
    * @param {(waiting: {request_id: number, expires_at: string, rule: string}) => void} [options.onWaiting]
@@ -157,6 +163,23 @@ export class AgentGateClient {
     }
   }
 
+  /**
+   * Make any call of the protocol that runs no tool; it is made again after a cut.
+   * @param {string} method
+   * @param {object} [params]
+   * @param {{timeoutS?: number | null, signal?: AbortSignal}} [options]
+   * @returns {Promise<any>} its result
+   */
+  request(method, params = {}, { timeoutS = null, signal } = {}) {
+    return this.#submit(method, params, timeoutS, signal);
+  }
+
+  /** What waits for a person, for tokens of role `approver` or `operator`. */
+  get approvals() {
+    this.#approvals ??= new Approvals((method, params) => this.request(method, params));
+    return this.#approvals;
+  }
+
   /** Conversations with a model. */
   get sessions() {
     const begin = (method, params, done) => this.#begin(method, params, null, done);
@@ -183,10 +206,11 @@ export class AgentGateClient {
   // Between the core and the world
 
   #makeCore() {
-    const { token, clientId = crypto.randomUUID(), maxRetries = null, onWaiting } = this.#options;
+    const { token, clientId = randomUuid(), maxRetries = null, retryCapS, onWaiting } = this.#options;
     const { canPing } = this.#openWebSocket;
-    const instance = crypto.randomUUID();
-    return new Core({ token, clientId, instance, maxRetries, progress: Boolean(onWaiting), canPing });
+    const instance = randomUuid();
+    const first = typeof token === "function" ? "" : token;
+    return new Core({ token: first, clientId, instance, maxRetries, retryCapS, progress: Boolean(onWaiting), canPing });
   }
 
   #submit(method, params, timeoutS, signal, result = (data) => data) {
@@ -256,7 +280,7 @@ export class AgentGateClient {
   }
 
   #do(output) {
-    if (output.dial) this.#dial();
+    if (output.dial) this.#dialWithToken();
     else if (output.send) this.#socket?.send(JSON.stringify(output.send));
     else if (output.ping) this.#socket?.ping?.();
     else if (output.close) this.#letGo((socket) => socket.close(output.close));
@@ -267,6 +291,22 @@ export class AgentGateClient {
     else if (output.run) this.#run(output.run);
     else if (output.stop) this.#running.get(output.stop)?.abort();
     else if (output.state) this.#changed(output);
+  }
+
+  /** Dial when the token for this connection is there. */
+  async #dialWithToken() {
+    const { token } = this.#options;
+    if (typeof token !== "function") return this.#dial();
+    const dial = (this.#asked = {}); // a later dial, or the end, makes it the one that nobody waits for
+    try {
+      this.#core.renewToken(await token());
+    } catch (error) {
+      if (dial !== this.#asked || this.state !== "connecting") return;
+      const refusal = { message: error.message, status: 0, retryAfter: "" };
+      this.#core.rejected(refusal, seconds(), error.final === true);
+      return this.#turn();
+    }
+    if (dial === this.#asked && this.state === "connecting") this.#dial();
   }
 
   #dial() {
@@ -340,6 +380,7 @@ export class AgentGateClient {
 
   #pushed({ method, params }) {
     if (method === "request_waiting") this.#options.onWaiting?.(params);
+    if (method === "approval_changed") this.#approvals?.take(params ?? {});
     if (method === "session_event") this.#sessions?.take(params ?? {});
   }
 
@@ -348,7 +389,9 @@ export class AgentGateClient {
     if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
     if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
     if (state === "connected") this.#sessions?.reconnected();
+    if (state === "connected") this.#approvals?.reconnected();
     if (state === "closed") {
+      this.#approvals?.closed();
       this.#standing = null;
       this.#agents = null;
       this.#stood.clear();
@@ -356,6 +399,16 @@ export class AgentGateClient {
     if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }
+}
+
+/** A random UUID, also in a page that came by plain HTTP: `crypto.randomUUID` is not there then. */
+function randomUuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
 /** What the gateway is told of a tool. */
