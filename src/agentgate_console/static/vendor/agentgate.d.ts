@@ -1,0 +1,3 @@
+/** The JavaScript port, whole. */
+
+export * from "agentgate-client";
