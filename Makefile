@@ -16,6 +16,9 @@
 # make kills: a gateway that is killed at each step of requests and sessions, 50 times each.
 # make pressure [ATTACK="pipelined-health hoards"] [SECONDS=10] [SHORT=1]: attacks on a real gateway,
 # beside honest users.
+# make console-test [CHOSEN="-k inbox"]: the console in a real Chromium, which is installed if apt-get can.
+# make console-goldens: the pictures of its pages that console-test compares with.
+# make console-vendor: what the console takes from others, and the JavaScript port, bundled anew.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
@@ -27,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
 	commands outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
-	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
+	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients console-test console-goldens console-vendor real-model real-home spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -59,7 +62,7 @@ flows: $(VENV)/.installed-test
 # come alone, for they take all the time of the machine and measure what is left of it.
 unit: $(VENV)/.installed-test
 	$(MAKE) --jobs=4 --keep-going --output-sync=target \
-		ends commands adapters outside covered simulated types
+		ends commands adapters outside console-test covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
@@ -81,7 +84,17 @@ commands: $(VENV)/.installed-test
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
 		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli \
-		--ignore=tests/pressure/test_deceits.py --ignore=tests/pressure/test_short.py
+		--ignore=tests/console --ignore=tests/pressure/test_deceits.py --ignore=tests/pressure/test_short.py
+
+console-test: $(VENV)/.installed-test
+	$(BIN)/python -m tests.console.chromium
+	$(BIN)/python -m pytest tests/console $(CHOSEN)
+
+console-goldens: $(VENV)/.installed-test
+	CONSOLE_GOLDENS=new $(BIN)/python -m pytest tests/console/test_goldens.py
+
+console-vendor: $(VENV)/.installed-test
+	$(BIN)/python -m tests.console.vendor
 
 attacked: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/pressure/test_deceits.py tests/pressure/test_short.py
