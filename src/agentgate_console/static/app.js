@@ -19,7 +19,7 @@ export const PAGES = [
   { name: "context", title: "Context", roles: PEOPLE, group: "Now", icon: "M4 6h16M4 12h10M4 18h13" },
   { name: "cost", title: "Cost", roles: PEOPLE, group: "Looking back", bar: true, icon: "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6" },
   { name: "audit", title: "Audit", roles: OPERATORS, group: "Looking back", icon: "M6 3h12v18H6zM9 8h6M9 12h6M9 16h4" },
-  { name: "policy", title: "Policy", roles: OPERATORS, group: "Rules", icon: "M12 3l8 3v6c0 5-3.500 7.500-8 9-4.500-1.500-8-4-8-9V6zM9 12l2 2 4-4" },
+  { name: "policy", title: "Policy", roles: PEOPLE, group: "Rules", icon: "M12 3l8 3v6c0 5-3.500 7.500-8 9-4.500-1.500-8-4-8-9V6zM9 12l2 2 4-4" },
   { name: "grants", title: "Grants", roles: PEOPLE, group: "Rules", icon: "M8 15a5 5 0 1 1 4.600-3H21v4h-3v-2M8 10h.01" },
   { name: "agents", title: "Agents and tokens", roles: PEOPLE, group: "House", icon: "M5 9h14v10H5zM12 9V5M9 14h.01M15 14h.01M3 13v3M21 13v3" },
   { name: "upstreams", title: "Upstreams and devices", roles: PEOPLE, group: "House", icon: "M12 4v6M6 14v-2h12v2M3 14h6v6H3zM15 14h6v6h-6zM9 4h6" },

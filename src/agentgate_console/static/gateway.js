@@ -16,6 +16,12 @@ const CALL_S = 60;
 /** The longest pause between attempts: whoever looks at a page wants it to be true again soon. */
 const RETRY_MS = 1_000;
 
+/** Of these the gateway takes one at a time on a connection: the next one waits its turn here. */
+const ALONE = new Set([
+  ...["list_requests", "list_sessions", "inspect_session", "report_usage", "replay_calls"],
+  ...["list_audit", "verify_audit", "compare_approval"],
+]);
+
 /** A call that failed: over the connection, or of the console's own HTTP. */
 export class GatewayError extends Error {
   /**
@@ -112,6 +118,21 @@ export class Gateway extends EventTarget {
    * @throws {GatewayError}
    */
   async call(method, params = {}) {
+    if (!ALONE.has(method)) return this.#call(method, params);
+    const before = this.#alone.get(method) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(() => this.#call(method, params));
+    this.#alone.set(method, mine);
+    return mine;
+  }
+
+  /** The newest call of each method of which there may be one at a time. @type {Map<string, Promise<any>>} */
+  #alone = new Map();
+
+  /**
+   * @param {string} method
+   * @param {Record<string, any>} params
+   */
+  async #call(method, params) {
     if (!this.client) throw new GatewayError(-32000, "not connected");
     try {
       return await this.client.request(method, params, { timeoutS: CALL_S });

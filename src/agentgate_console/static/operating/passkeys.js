@@ -1,0 +1,98 @@
+/** Passkeys: those with which one may log in and approve; a new one, and the end of one. */
+
+import { html, nothing, repeat } from "../vendor/lit.js";
+import { confirmed } from "../elements/dialog.js";
+import { toast } from "../elements/toast.js";
+import { ago } from "../elements/time.js";
+import { Loading, drawn, wordsOf } from "./loading.js";
+import { moment } from "./words.js";
+
+/** @typedef {{id: string, name?: string, principal?: string, created_at: string, used_at?: string}} Passkey */
+
+export class Passkeys {
+  #page;
+  isBusy = false;
+
+  /** @param {import("../page.js").Page} page */
+  constructor(page) {
+    this.#page = page;
+    /** @type {Loading<{passkeys: Passkey[]}>} */
+    this.passkeys = new Loading(page);
+  }
+
+  refresh() {
+    this.passkeys.run(() => this.#page.gateway.call("list_passkeys", {}));
+  }
+
+  async #add() {
+    this.isBusy = true;
+    this.#page.requestUpdate();
+    try {
+      const { register } = await import("../passkeys.js");
+      await register();
+      toast("This passkey may log in and approve now.");
+    } catch (error) {
+      toast(wordsOf(/** @type {Error} */ (error)), "bad");
+    }
+    this.isBusy = false;
+    this.refresh();
+  }
+
+  /** @param {Passkey} passkey */
+  async #remove({ id, name = "" }) {
+    const isMeant = await confirmed(
+      "Remove this passkey?",
+      `${name || "It"} can't log in or approve any more. What it has signed stays in the audit.`,
+      "Remove",
+    );
+    if (!isMeant) return;
+    try {
+      await this.#page.gateway.call("remove_passkey", { id });
+      toast("The passkey is removed.");
+    } catch (error) {
+      toast(wordsOf(/** @type {Error} */ (error)), "bad");
+    }
+    this.refresh();
+  }
+
+  render() {
+    const canAdd = isSecureContext && "PublicKeyCredential" in window;
+    return html`<section class="card" aria-labelledby="passkeys">
+      <h2 id="passkeys">Passkeys</h2>
+      <p class="muted">
+        A passkey logs you in without a token, and signs what you approve where a rule demands it.
+      </p>
+      ${canAdd
+        ? html`<div><button class="button primary" type="button" ?disabled=${this.isBusy} @click=${() => this.#add()}>
+            ${this.isBusy ? "Follow your browser …" : "Add a passkey"}
+          </button></div>`
+        : html`<p class="note lines">
+            This address can't have passkeys: they need a name and a certificate that the browser trusts. To make one:
+            <code>agent-gate cert</code>.
+          </p>`}
+      ${drawn(this.passkeys, ({ passkeys }) => this.#rows(passkeys), "the passkeys", () => this.refresh())}
+    </section>`;
+  }
+
+  /** @param {Passkey[]} passkeys */
+  #rows(passkeys) {
+    if (!passkeys.length) return html`<p class="muted">There is none yet.</p>`;
+    return html`<ul>
+      ${repeat(passkeys, (passkey) => passkey.id, (passkey) => html`<li class="item">
+        <div class="row between">
+          <div>
+            <p><strong><bdi>${passkey.name || "Passkey"}</bdi></strong> ${passkey.principal ? html`of <bdi>${passkey.principal}</bdi>` : nothing}</p>
+            <p class="muted">
+              added <span title=${moment(passkey.created_at)}>${ago(passkey.created_at)}</span>${passkey.used_at
+                ? html`, last used <span title=${moment(passkey.used_at)}>${ago(passkey.used_at)}</span>`
+                : ", not used yet"}
+            </p>
+          </div>
+          <button class="button danger" type="button" aria-label="Remove ${passkey.name || "this passkey"}" @click=${() => this.#remove(passkey)}>
+            Remove
+          </button>
+        </div>
+      </li>`)}
+    </ul>`;
+  }
+}

@@ -1,0 +1,196 @@
+/** Replaying: what another policy would have said to the calls that are recorded, rule by rule. */
+
+import { html, nothing, repeat } from "../vendor/lit.js";
+import { Loading, drawn } from "./loading.js";
+import { count, figure, moment } from "./words.js";
+
+/**
+ * @typedef {{id: string, at: string, agent: string, tool: string, signature: string, was: string, was_rule?: string,
+ *   answer?: string, by?: string, now: string, now_rule?: string}} Row
+ * @typedef {{requests: number, cut?: boolean | number, changed: number, rows: Row[], more?: boolean,
+ *   unsaid?: number, warnings?: string[]}} Replayed
+ */
+
+const SPANS = [1, 7, 30, 90];
+
+/** Of a candidate's file: the gateway takes no more. */
+const BYTES_MAX = 262_144;
+
+/** @type {Record<string, number>} what is wider, by what it lets through */
+const WIDTH = { deny: 0, ask: 1, allow: 2 };
+
+export class Replaying {
+  #page;
+  #inForce;
+  text = "";
+  days = 30;
+  problem = "";
+
+  /**
+   * @param {import("../page.js").Page} page
+   * @param {import("./policy-in-force.js").PolicyInForce} inForce from which a candidate may begin
+   */
+  constructor(page, inForce) {
+    this.#page = page;
+    this.#inForce = inForce;
+    /** @type {Loading<Replayed>} */
+    this.replayed = new Loading(page);
+  }
+
+  refresh() {
+    if (!this.#inForce.policy.value) this.#inForce.refresh();
+  }
+
+  #begin() {
+    this.text = this.#inForce.policy.value?.text ?? "";
+    this.#page.requestUpdate();
+  }
+
+  /** @param {Event} event */
+  async #file(event) {
+    const input = /** @type {HTMLInputElement} */ (event.currentTarget);
+    const file = input.files?.[0];
+    if (!file) return;
+    this.problem = file.size > BYTES_MAX ? `${file.name} is no policy: it has ${figure(file.size)} bytes.` : "";
+    if (!this.problem) this.text = await file.text();
+    input.value = "";
+    this.#page.requestUpdate();
+  }
+
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    event.preventDefault();
+    const filled = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    this.text = String(filled.get("policy"));
+    this.days = Number(filled.get("days"));
+    this.replayed.clear();
+    this.#replay();
+  }
+
+  #replay() {
+    const { text, days } = this;
+    this.replayed.run(() => this.#page.gateway.call("replay_calls", { policy: text, days }));
+  }
+
+  #older() {
+    const known = this.replayed.value;
+    if (!known) return;
+    const { text, days } = this;
+    const before = known.rows[known.rows.length - 1].id;
+    this.replayed.run(async () => {
+      const next = await this.#page.gateway.call("replay_calls", { policy: text, days, before });
+      return { ...known, rows: [...known.rows, ...next.rows], more: next.more };
+    });
+  }
+
+  render() {
+    return html`
+      <section class="card" aria-labelledby="candidate">
+        <h2 id="candidate">Another policy</h2>
+        <p class="muted">It is only asked what it would have said. Nothing runs, and nothing is changed.</p>
+        <form class="stack" @submit=${(/** @type {SubmitEvent} */ event) => this.#submit(event)}>
+          <label class="field"><span class="field-label">Its text (YAML)</span><textarea
+              name="policy"
+              class="mono tall"
+              rows="14"
+              required
+              spellcheck="false"
+              autocapitalize="none"
+              .value=${this.text}
+              @input=${(/** @type {Event} */ event) =>
+                (this.text = /** @type {HTMLTextAreaElement} */ (event.currentTarget).value)}
+            ></textarea>
+          </label>
+          ${this.problem ? html`<p class="note bad" role="alert">${this.problem}</p>` : nothing}
+          <div class="fields">
+            <label class="field"><span class="field-label">Over the last</span><select name="days">
+                ${SPANS.map(
+                  (days) => html`<option value=${days} ?selected=${days === this.days}>${count(days, "day")}</option>`,
+                )}
+              </select>
+            </label>
+            <button class="button" type="button" ?disabled=${!this.#inForce.policy.value?.text} @click=${() => this.#begin()}>
+              Begin with the one in force
+            </button>
+            <label class="button file">
+              Take a file
+              <input type="file" accept=".yaml,.yml,text/yaml" @change=${(/** @type {Event} */ event) => this.#file(event)} />
+            </label>
+            <button class="button primary" type="submit" ?disabled=${this.replayed.busy}>
+              ${this.replayed.busy ? "Replaying …" : "Replay"}
+            </button>
+          </div>
+        </form>
+      </section>
+      ${this.replayed.value || this.replayed.error || this.replayed.busy
+        ? html`<section class="card" aria-labelledby="difference">
+            <h2 id="difference">The difference</h2>
+            ${drawn(this.replayed, (result) => this.#difference(result), "the difference", () => this.#replay())}
+          </section>`
+        : nothing}
+    `;
+  }
+
+  /** @param {Replayed} result */
+  #difference({ requests, cut, changed, rows, more, unsaid = 0 }) {
+    return html`
+      <p role="status">
+        ${requests
+          ? html`<strong>${changed ? `${figure(changed)} of ${count(requests, "call")}` : `None of ${count(requests, "call")}`}</strong>
+              would have been answered otherwise.`
+          : html`<strong>No call is recorded in that time.</strong> Choose a longer one.`}
+        ${unsaid ? html`Of ${count(unsaid, "call")} it can't be said: their arguments are kept in part, or their tool is gone.` : nothing}
+        ${cut ? html`There are older ones, which were not looked at.` : nothing}
+      </p>
+      ${repeat(groups(rows), ([key]) => key, ([, calls]) => group(calls))}
+      ${more
+        ? html`<button class="button" type="button" ?disabled=${this.replayed.busy} @click=${() => this.#older()}>
+            Show older calls
+          </button>`
+        : nothing}
+    `;
+  }
+}
+
+/**
+ * Calls by what was said to them and what would be, the changes that let more through first.
+ * @param {Row[]} rows
+ * @returns {[string, Row[]][]}
+ */
+export function groups(rows) {
+  /** @type {Map<string, Row[]>} */
+  const found = new Map();
+  for (const row of rows) {
+    if (row.was === row.now && row.was_rule === row.now_rule) continue;
+    const key = JSON.stringify([row.was, row.was_rule, row.now, row.now_rule]);
+    found.set(key, [...(found.get(key) ?? []), row]);
+  }
+  return [...found].sort(([, [one]], [, [other]]) => widens(other) - widens(one));
+}
+
+/** @param {Row} row */
+const widens = ({ was, now }) => (WIDTH[now] ?? 1) - (WIDTH[was] ?? 1);
+
+/** @param {Row[]} calls */
+function group(calls) {
+  const { was, was_rule, now, now_rule } = calls[0];
+  const by = widens(calls[0]);
+  const words = by > 0 ? "lets more through" : by < 0 ? "lets less through" : "another rule says the same";
+  return html`<details class="group" open>
+    <summary>
+      <span class="tag">${was}</span> → <span class="tag ${by > 0 ? "warn" : by < 0 ? "ok" : ""}">${now}</span>
+      <strong>${count(calls.length, "call")}</strong> <span class="muted">${words}</span>
+    </summary>
+    <p class="muted">Before: <bdi>${was_rule || "no rule"}</bdi><br />With this one: <bdi>${now_rule || "no rule"}</bdi></p>
+    <ul>
+      ${repeat(calls, (call) => call.id, (call) => html`<li class="item">
+        <p class="mono wrap" dir="auto">${call.signature}</p>
+        <p class="muted">
+          <bdi>${call.agent}</bdi>, ${moment(call.at)}${call.answer
+            ? html`; then ${call.answer}${call.by ? html` by <bdi>${call.by}</bdi>` : nothing}`
+            : nothing}
+        </p>
+      </li>`)}
+    </ul>
+  </details>`;
+}
