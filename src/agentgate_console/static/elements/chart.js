@@ -98,6 +98,7 @@ export class ConsoleChart extends HTMLElement {
     const format = (/** @type {number | null} */ value) => (value === null ? "–" : this.#format(value));
     return {
       width: this.clientWidth,
+      padding: [10, 8, 0, 0],
       height: HEIGHT,
       tzDate: (/** @type {number} */ at) => uPlot.tzDate(new Date(at * 1_000), "Etc/UTC"),
       legend: { show: this.#series.length > 1 },

@@ -1,6 +1,7 @@
 /** Budgets as bars: limit, spent and left, in words and figures beside what is drawn. */
 
 import { html } from "../vendor/lit.js";
+import { shown } from "../elements/shown.js";
 import { dollars } from "./words.js";
 
 /**
@@ -28,20 +29,20 @@ function bar(budget) {
   const what = model === "*" ? "all models" : model;
   return html`
     <div class="row tight">
-      <strong><bdi>${name}</bdi></strong>
+      <strong>${shown(name)}</strong>
       ${state ? html`<span class="tag ${tone}">${state}</span>` : ""}
       <span class="grow"></span>
       <span>${dollars(spent)} of ${dollars(limit)} a ${per}</span>
     </div>
     <meter
-      class="wide ${tone}"
+      class=${tone}
       min="0"
       max=${Math.max(limit, 1)}
       value=${Math.min(spent, limit)}
       aria-label="${name}: ${dollars(spent)} of ${dollars(limit)} spent"
     ></meter>
     <p class="muted">
-      ${dollars(left)} left; for <bdi>${whose}</bdi>, <bdi>${what}</bdi>. Beyond it
+      ${dollars(left)} left; for ${shown(whose)}, ${shown(what)}. Beyond it
       ${over === "ask" ? "a person is asked" : "requests are denied"}.
     </p>
   `;

@@ -5,6 +5,7 @@ import { confirmed } from "../elements/dialog.js";
 import { toast } from "../elements/toast.js";
 import { ago, left } from "../elements/time.js";
 import { Loading, drawn, wordsOf } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
 /**
@@ -68,12 +69,12 @@ export class ConsoleSessions {
       <div class="row between">
         <div>
           <p class="row tight">
-            <strong><bdi>${principal}</bdi></strong>
+            <strong>${shown(principal ?? "")}</strong>
             ${role ? html`<span class="tag">${role}</span>` : nothing}
             ${current ? html`<span class="tag ok">this browser</span>` : nothing}
           </p>
           <p class="muted">
-            ${browser ? html`<bdi>${browser}</bdi>` : nothing}${address ? html` from <bdi>${address}</bdi>` : nothing}${login
+            ${browser ? html`${shown(browser)}` : nothing}${address ? html` from ${shown(address)}` : nothing}${login
               ? html`, by ${login}`
               : nothing}
           </p>

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit.js";
 import { Loading, drawn } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { count } from "./words.js";
 
 /**
@@ -133,17 +134,17 @@ export class Explaining {
     return html`
       <p class="verdict"><span class="tag ${tone}">${decision}</span> <strong>${words}</strong></p>
       <dl class="facts">
-        <dt>Who asks</dt><dd><bdi>${agent}</bdi></dd>
-        <dt>Rule</dt><dd><bdi class="mono">${rule}</bdi>${description ? html`<br /><bdi>${description}</bdi>` : nothing}</dd>
+        <dt>Who asks</dt><dd>${shown(agent)}</dd>
+        <dt>Rule</dt><dd><span class="mono">${shown(rule)}</span>${description ? html`<br />${shown(description)}` : nothing}</dd>
         ${decision === "ask" && demands.length ? html`<dt>To say yes</dt><dd>${demands.join("; ")}</dd>` : nothing}
-        ${gets ? html`<dt>The tool gets</dt><dd><bdi class="mono">${gets}</bdi></dd>` : nothing}
-        ${doubts.length ? html`<dt>It counts as that because</dt><dd>${doubts.map((doubt) => html`<p dir="auto">${doubt}</p>`)}</dd>` : nothing}
-        ${clock ? html`<dt>Judged by the clock</dt><dd><bdi>${clock}</bdi></dd>` : nothing}
+        ${gets ? html`<dt>The tool gets</dt><dd><span class="mono">${shown(gets)}</span></dd>` : nothing}
+        ${doubts.length ? html`<dt>It counts as that because</dt><dd>${doubts.map((doubt) => html`<p>${shown(doubt)}</p>`)}</dd>` : nothing}
+        ${clock ? html`<dt>Judged by the clock</dt><dd>${shown(clock)}</dd>` : nothing}
       </dl>
       ${reasons.length
         ? html`<details>
             <summary>Why ${count(reasons.length, "other rule does", "other rules do")} not decide</summary>
-            <ol class="reasons">${reasons.map((reason) => html`<li dir="auto">${reason}</li>`)}</ol>
+            <ol class="reasons">${reasons.map((reason) => html`<li>${shown(reason)}</li>`)}</ol>
           </details>`
         : nothing}
     `;

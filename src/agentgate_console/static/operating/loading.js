@@ -1,5 +1,6 @@
 /** What a page asks of the gateway: the newest answer counts, and how it stands is shown in words. */
 
+import { shown } from "../elements/shown.js";
 import { html, nothing } from "../vendor/lit.js";
 
 /** JSON-RPC codes that a page has its own words for (docs/protocol.md, "Error codes"). */
@@ -82,7 +83,7 @@ export function drawn(loading, draw, what, again) {
  */
 export function failed(error, what, again) {
   return html`<div class="note bad" role="alert">
-    <p><strong>${what[0].toUpperCase()}${what.slice(1)} can’t be had.</strong> <bdi>${wordsOf(error)}</bdi></p>
+    <p><strong>${what[0].toUpperCase()}${what.slice(1)} can’t be had.</strong> ${shown(wordsOf(error))}</p>
     ${again && error.code !== FORBIDDEN
       ? html`<button class="button" type="button" @click=${again}>Try again</button>`
       : nothing}

@@ -4,6 +4,7 @@ import { html, nothing, repeat } from "../vendor/lit.js";
 import { toast } from "../elements/toast.js";
 import { left } from "../elements/time.js";
 import { Loading, drawn, wordsOf } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
 /** @typedef {{agent: string, until?: string, by: string, channel: string}} Mute */
@@ -87,10 +88,10 @@ export class Mutes {
         ({ agent, until = "", by, channel }) => html`<li class="item">
           <div class="row between">
             <p>
-              <strong><bdi>${agent}</bdi></strong>
+              <strong>${shown(agent)}</strong>
               <span class="muted">
-                for <span title=${moment(until)}>${left(until)}</span>; by <bdi>${by}</bdi>${channel
-                  ? html` (<bdi>${channel}</bdi>)`
+                for <span title=${moment(until)}>${left(until)}</span>; by ${shown(by)}${channel
+                  ? html` (${shown(channel)})`
                   : nothing}
               </span>
             </p>

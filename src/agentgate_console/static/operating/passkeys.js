@@ -5,6 +5,7 @@ import { confirmed } from "../elements/dialog.js";
 import { toast } from "../elements/toast.js";
 import { ago } from "../elements/time.js";
 import { Loading, drawn, wordsOf } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
 /** @typedef {{id: string, name?: string, principal?: string, created_at: string, used_at?: string}} Passkey */
@@ -81,7 +82,7 @@ export class Passkeys {
       ${repeat(passkeys, (passkey) => passkey.id, (passkey) => html`<li class="item">
         <div class="row between">
           <div>
-            <p><strong><bdi>${passkey.name || "Passkey"}</bdi></strong> ${passkey.principal ? html`of <bdi>${passkey.principal}</bdi>` : nothing}</p>
+            <p><strong>${shown(passkey.name || "Passkey")}</strong> ${passkey.principal ? html`of ${shown(passkey.principal)}` : nothing}</p>
             <p class="muted">
               added <span title=${moment(passkey.created_at)}>${ago(passkey.created_at)}</span>${passkey.used_at
                 ? html`, last used <span title=${moment(passkey.used_at)}>${ago(passkey.used_at)}</span>`

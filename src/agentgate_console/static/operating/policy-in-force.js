@@ -4,6 +4,7 @@ import { html, nothing } from "../vendor/lit.js";
 import { toast } from "../elements/toast.js";
 import { copyButton } from "./copying.js";
 import { Loading, drawn, failed } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { count } from "./words.js";
 
 /**
@@ -57,7 +58,7 @@ export class PolicyInForce {
   #text({ name, text, digest, rules, warnings = [] }) {
     return html`
       <dl class="facts">
-        <dt>From</dt><dd><bdi class="mono">${name}</bdi></dd>
+        <dt>From</dt><dd><span class="mono">${shown(name)}</span></dd>
         <dt>Rules</dt><dd>${count(rules, "rule")}</dd>
         ${digest
           ? html`<dt>SHA-256</dt><dd><span class="mono wrap">${digest}</span> ${copyButton(digest, "the digest")}</dd>`
@@ -91,7 +92,7 @@ function outcome({ status, policy, rules, principals, warnings = [], restart = [
     <p>
       ${isRefused
         ? html`<strong>Refused:</strong> everything is as it was before. Mend the file and try again.`
-        : html`<strong>Read anew:</strong> <bdi class="mono">${policy}</bdi> with ${count(rules, "rule")};
+        : html`<strong>Read anew:</strong> <span class="mono">${shown(policy)}</span> with ${count(rules, "rule")};
             ${count(principals, "principal")} may connect.`}
     </p>
     ${list("Errors", errors, "bad")} ${list("Needs a restart", restart, "warn")} ${list("Warnings", warnings, "warn")}
@@ -108,7 +109,7 @@ export function list(title, lines, tone) {
   return html`<div class="note lines ${tone}">
     <p><strong>${title}</strong></p>
     <ul>
-      ${lines.map((line) => html`<li dir="auto">${line}</li>`)}
+      ${lines.map((line) => html`<li>${shown(line)}</li>`)}
     </ul>
   </div>`;
 }

@@ -6,6 +6,7 @@ import { toast } from "../elements/toast.js";
 import { ago } from "../elements/time.js";
 import { copyButton } from "./copying.js";
 import { Loading, drawn, wordsOf } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { count, moment } from "./words.js";
 
 /**
@@ -100,7 +101,7 @@ export class Principals {
           </label>
           <button class="button primary" type="submit">Make a token</button>
         </form>
-        ${this.problem ? html`<p class="note lines bad" role="alert"><bdi>${this.problem}</bdi></p>` : nothing}
+        ${this.problem ? html`<p class="note lines bad" role="alert">${shown(this.problem)}</p>` : nothing}
       </section>
       <section class="card" aria-labelledby="who">
         <h2 id="who">Who may connect</h2>
@@ -112,7 +113,7 @@ export class Principals {
   /** @param {Made} made */
   #once({ name, role, token }) {
     return html`<div class="note lines ok" role="status">
-      <p><strong>The token of <bdi>${name}</bdi> (${role}).</strong> It is shown this once: the gateway keeps only its hash.</p>
+      <p><strong>The token of ${shown(name)} (${role}).</strong> It is shown this once: the gateway keeps only its hash.</p>
       <p class="row between">
         <span class="mono wrap secret" id="made-token">${token}</span> ${copyButton(token, "the token", "#made-token")}
       </p>
@@ -126,7 +127,7 @@ export class Principals {
   /** @param {PrincipalPage} page */
   #rows({ principals, problem, more, since }) {
     return html`
-      ${problem ? html`<p class="note lines warn"><bdi>${problem}</bdi></p>` : nothing}
+      ${problem ? html`<p class="note lines warn">${shown(problem)}</p>` : nothing}
       <ul>
         ${repeat(principals, (row) => `${row.login}/${row.name}`, (row) => this.#row(row, since))}
       </ul>
@@ -153,7 +154,7 @@ export class Principals {
       <div class="row between">
         <div>
           <p class="row tight">
-            <strong><bdi>${name}</bdi></strong>
+            <strong>${shown(name)}</strong>
             <span class="tag">${role}</span>
             ${revoked
               ? html`<span class="tag bad">revoked</span>`

@@ -2,6 +2,7 @@
 
 import { html, nothing, repeat } from "../vendor/lit.js";
 import { Loading, drawn } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { count, figure, moment } from "./words.js";
 
 /**
@@ -181,13 +182,13 @@ function group(calls) {
       <span class="tag">${was}</span> → <span class="tag ${by > 0 ? "warn" : by < 0 ? "ok" : ""}">${now}</span>
       <strong>${count(calls.length, "call")}</strong> <span class="muted">${words}</span>
     </summary>
-    <p class="muted">Before: <bdi>${was_rule || "no rule"}</bdi><br />With this one: <bdi>${now_rule || "no rule"}</bdi></p>
+    <p class="muted">Before: ${shown(was_rule || "no rule")}<br />With this one: ${shown(now_rule || "no rule")}</p>
     <ul>
       ${repeat(calls, (call) => call.id, (call) => html`<li class="item">
-        <p class="mono wrap" dir="auto">${call.signature}</p>
+        <p class="mono wrap">${shown(call.signature)}</p>
         <p class="muted">
-          <bdi>${call.agent}</bdi>, ${moment(call.at)}${call.answer
-            ? html`; then ${call.answer}${call.by ? html` by <bdi>${call.by}</bdi>` : nothing}`
+          ${shown(call.agent)}, ${moment(call.at)}${call.answer
+            ? html`; then ${call.answer}${call.by ? html` by ${shown(call.by)}` : nothing}`
             : nothing}
         </p>
       </li>`)}

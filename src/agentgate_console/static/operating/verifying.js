@@ -3,6 +3,7 @@
 import { html, nothing } from "../vendor/lit.js";
 import { copyButton } from "./copying.js";
 import { Loading, failed } from "./loading.js";
+import { shown } from "../elements/shown.js";
 import { count, figure, moment } from "./words.js";
 
 /**
@@ -78,7 +79,7 @@ function verdictOf({ ok, entries, head = "", last_at = "", dropped = 0, problems
       </p>
       ${problems.length
         ? html`<ul>
-            ${problems.map((problem) => html`<li dir="auto">${problem}</li>`)}
+            ${problems.map((problem) => html`<li>${shown(problem)}</li>`)}
           </ul>`
         : nothing}
     </div>

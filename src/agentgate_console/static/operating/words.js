@@ -12,8 +12,8 @@ const moments = new Intl.DateTimeFormat("en-GB", {
 /** Dollars of micro-units, with as many places as it takes to tell small sums apart. @param {number} micros */
 export function dollars(micros) {
   const value = micros / MICROS;
-  const places = value === 0 || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.01 ? 3 : 6;
-  return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: places })}`;
+  const places = value === 0 || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.001 ? 3 : 6;
+  return `$${value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places })}`;
 }
 
 /** @param {number} value */

@@ -9,6 +9,7 @@ import { Loading, drawn } from "../operating/loading.js";
 import { OperatingPage } from "../operating/parted.js";
 import { styled } from "../elements/styled.js";
 import { count, moment } from "../operating/words.js";
+import { shown } from "../elements/shown.js";
 import { Verifying } from "../operating/verifying.js";
 
 await styled(new URL("../operating/operating.css", import.meta.url).href);
@@ -33,6 +34,8 @@ export default class AuditPage extends OperatingPage {
     this.filters = {};
     /** @type {Loading<AuditPageOf>} */
     this.found = new Loading(this);
+    /** Numbers of the entries whose details are open. @type {Set<number>} */
+    this.opened = new Set();
     this.verifying = new Verifying(this);
     this.exporting = new Exporting(this);
   }
@@ -86,7 +89,7 @@ export default class AuditPage extends OperatingPage {
       ${head("Audit", nothing, html`${this.verifying.button()} ${this.exporting.button(() => this.filters)}`)}
       ${this.verifying.render()} ${this.exporting.render()}
       <form class="card fields" role="search" @submit=${(/** @type {SubmitEvent} */ event) => this.#search(event)}>
-        <label class="field wide"><span class="field-label">Words</span><input type="search" name="text" maxlength="200" autocomplete="off" /></label>
+        <label class="field long"><span class="field-label">Words</span><input type="search" name="text" maxlength="200" autocomplete="off" /></label>
         <label class="field"><span class="field-label">Agent</span><input name="agent" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
         <label class="field"><span class="field-label">Tool</span><input name="tool" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
         <label class="field"><span class="field-label">Kind</span><select name="kind">
@@ -114,7 +117,7 @@ export default class AuditPage extends OperatingPage {
         ? nothing
         : html`<p class="muted" role="status">Nothing fits among the newest; there are older ones.</p>`}
       <ol class="entries card" ?hidden=${!entries.length} aria-label="Entries, newest first">
-        ${repeat(entries, (entry) => entry.seq, (entry) => row(entry))}
+        ${repeat(entries, (entry) => entry.seq, (entry) => this.#row(entry))}
       </ol>
       ${more
         ? html`<button class="button" type="button" ?disabled=${this.found.busy} @click=${() => this.#older()}>
@@ -123,21 +126,33 @@ export default class AuditPage extends OperatingPage {
         : html`<p class="muted">That is all: ${count(entries.length, "entry", "entries")}.</p>`}
     `;
   }
-}
 
-/** @param {Entry} entry */
-function row(entry) {
-  const { tone, words } = sentenceOf(entry);
-  const { at, tool, signature } = entry;
-  return html`<li class="item">
-    <details>
-      <summary><span class="entry">
-        <time class="muted" datetime=${at}>${moment(at)}</time>
-        <bdi class="who">${whoOf(entry)}</bdi>
-        ${signature || tool ? html`<bdi class="mono what">${signature || tool}</bdi>` : nothing}
-        <span class="sentence ${tone ? `${tone}-text` : ""}" dir="auto">${words}</span>
-      </span></summary>
-      <ag-json .value=${entry}></ag-json>
-    </details>
-  </li>`;
+  /** @param {Entry} entry */
+  #row(entry) {
+    const { tone, words } = sentenceOf(entry);
+    const { seq, at, tool, signature } = entry;
+    return html`<li class="item">
+      <details @toggle=${(/** @type {ToggleEvent} */ event) => this.#turned(seq, event.newState === "open")}>
+        <summary>
+          <span class="entry">
+            <time class="muted" datetime=${at}>${moment(at)}</time>
+            <span>${shown(whoOf(entry))}</span>
+            ${signature || tool ? html`<span class="mono what">${shown(signature || tool)}</span>` : nothing}
+            <span class="sentence ${tone ? `${tone}-text` : ""}">${shown(words)}</span>
+          </span>
+        </summary>
+        ${this.opened.has(seq) ? html`<json-view .value=${entry} label="The entry"></json-view>` : nothing}
+      </details>
+    </li>`;
+  }
+
+  /**
+   * @param {number} seq
+   * @param {boolean} isOpen
+   */
+  #turned(seq, isOpen) {
+    if (isOpen) this.opened.add(seq);
+    else this.opened.delete(seq);
+    this.requestUpdate();
+  }
 }

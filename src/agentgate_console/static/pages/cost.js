@@ -5,8 +5,9 @@ import { empty, head } from "../page.js";
 import { Loading, drawn } from "../operating/loading.js";
 import { OperatingPage, tabs, turning } from "../operating/parted.js";
 import { styled } from "../elements/styled.js";
-import { brief, count, dayBefore, dayName, dollars, figure } from "../operating/words.js";
+import { brief, dayBefore, dayName, dollars, figure } from "../operating/words.js";
 import { budgets } from "../operating/budgets.js";
+import { shown } from "../elements/shown.js";
 import "../elements/chart.js";
 
 await styled(new URL("../operating/operating.css", import.meta.url).href);
@@ -116,7 +117,7 @@ export default class CostPage extends OperatingPage {
         ${drawn(this.report, (sums) => this.#rows(sums), "these sums", () => this.refresh())}
       </section>
       <p class="muted">
-        Days are those of UTC. ${report.prices && report.prices !== "free" ? html`Prices: <bdi>${report.prices}</bdi>.` : nothing}
+        Days are those of UTC. ${report.prices && report.prices !== "free" ? html`Prices: ${shown(report.prices)}.` : nothing}
       </p>
     `;
   }
@@ -134,7 +135,7 @@ export default class CostPage extends OperatingPage {
         class="chart"
         aria-label=${words}
         kind="bars"
-        .format=${(/** @type {number} */ value) => dollars(value * 1e6)}
+        .format=${(/** @type {number} */ value) => `$${value.toFixed(value && value < 0.01 ? 4 : 2)}`}
         .times=${days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000)}
         .series=${[{ label: "Dollars", values: days.map((day) => known.get(day) ?? 0) }]}
       ></console-chart>
@@ -153,10 +154,10 @@ export default class CostPage extends OperatingPage {
             <tr>
               <th scope="col">${by}</th>
               <th scope="col" class="number">Cost</th>
-              <th scope="col" class="share-head"><span class="heard-only">Share</span></th>
+              <th scope="col" class="share only-wide"><span class="heard-only">Share</span></th>
               <th scope="col" class="number">Requests</th>
-              <th scope="col" class="number">Read</th>
-              <th scope="col" class="number">Written</th>
+              <th scope="col" class="number only-wide">Read</th>
+              <th scope="col" class="number only-wide">Written</th>
             </tr>
           </thead>
           <tbody>
@@ -184,18 +185,21 @@ function line({ key, usage, cost_micros, unknown = 0, requests = 0 }, by, most) 
   const tokens = (/** @type {number} */ value) => `${usage.is_estimate ? "about " : ""}${brief(value)}`;
   return html`<tr>
     <th scope="row">
-      ${by === "day" ? dayName(key) : html`<bdi class=${by === "session" ? "mono" : ""}>${key || "unknown"}</bdi>`}
+      ${by === "day" ? dayName(key) : html`<span class=${by === "session" ? "mono" : ""}>${shown(key || "unknown")}</span>`}
+      <span class="only-narrow muted small-text">
+        ${tokens(usage.input ?? 0)} read, ${tokens(usage.output ?? 0)} written
+      </span>
     </th>
     <td class="number">
       ${dollars(cost_micros)}
-      ${unknown ? html`<span class="muted under">${count(unknown, "request")} of unknown cost</span>` : nothing}
+      ${unknown ? html`<span class="muted under">${figure(unknown)} unknown</span>` : nothing}
     </td>
-    <td class="share">
+    <td class="share only-wide">
       ${most ? html`<meter min="0" max=${most} value=${cost_micros} aria-hidden="true"></meter>` : nothing}
     </td>
     <td class="number">${figure(requests)}</td>
-    <td class="number">${tokens(usage.input ?? 0)}</td>
-    <td class="number">${tokens(usage.output ?? 0)}</td>
+    <td class="number only-wide">${tokens(usage.input ?? 0)}</td>
+    <td class="number only-wide">${tokens(usage.output ?? 0)}</td>
   </tr>`;
 }
 

@@ -9,6 +9,7 @@ import { Mutes } from "../operating/mutes.js";
 import { OperatingPage } from "../operating/parted.js";
 import { styled } from "../elements/styled.js";
 import { count, moment } from "../operating/words.js";
+import { shown } from "../elements/shown.js";
 import { ago, left } from "../elements/time.js";
 
 await styled(new URL("../operating/operating.css", import.meta.url).href);
@@ -104,19 +105,19 @@ export default class GrantsPage extends OperatingPage {
     const isActive = status === "active";
     return html`<li class="item">
       <div class="row tight">
-        <strong><bdi>${agent}</bdi></strong>
-        <span class="tag mono"><bdi>${grant.tool}</bdi></span>
+        <strong>${shown(agent)}</strong>
+        <span class="tag mono">${shown(grant.tool)}</span>
         ${isActive ? nothing : html`<span class="tag">${status}</span>`}
       </div>
-      <p dir="auto" class="words">${words}</p>
+      <p class="words">${shown(words)}</p>
       <div class="row between">
         <p class="muted">
-          Given by <bdi>${approver}</bdi>${channel ? html` (<bdi>${channel}</bdi>)` : nothing}
+          Given by ${shown(approver)}${channel ? html` (${shown(channel)})` : nothing}
           <span title=${moment(created_at)}>${ago(created_at)}</span>${isActive
             ? html`; ends in <span title=${moment(expires_at)}>${left(expires_at)}</span>, or after
                 ${count(uses_left, "use")}`
             : revoked_by
-              ? html`; revoked by <bdi>${revoked_by}</bdi>`
+              ? html`; revoked by ${shown(revoked_by)}`
               : html`; ended ${moment(expires_at)}`}.
         </p>
         ${isActive

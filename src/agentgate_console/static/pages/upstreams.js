@@ -6,6 +6,7 @@ import { ago } from "../elements/time.js";
 import { Loading, drawn } from "../operating/loading.js";
 import { OperatingPage } from "../operating/parted.js";
 import { styled } from "../elements/styled.js";
+import { shown } from "../elements/shown.js";
 import { count, moment, span } from "../operating/words.js";
 
 await styled(new URL("../operating/operating.css", import.meta.url).href);
@@ -68,14 +69,14 @@ function gateways(rows) {
 function gateway({ name, place, status, attempt = 0, error, latency_s, principal, calls = 0, agents = [], tools = [] }) {
   return html`
     <div class="row tight">
-      <strong><bdi>${name}</bdi></strong>
+      <strong>${shown(name)}</strong>
       <span class="tag ${TONES[status] ?? ""}">${status}</span>
       <span class="grow"></span>
-      <bdi class="muted mono">${place}</bdi>
+      <span class="muted mono">${shown(place)}</span>
     </div>
-    ${error ? html`<p class="note lines bad"><bdi>${error}</bdi>${attempt > 1 ? html` (${count(attempt, "attempt")})` : nothing}</p>` : nothing}
+    ${error ? html`<p class="note lines bad">${shown(error)}${attempt > 1 ? html` (${count(attempt, "attempt")})` : nothing}</p>` : nothing}
     <p class="muted">
-      ${principal ? html`It takes this gateway for <bdi>${principal}</bdi>. ` : nothing}
+      ${principal ? html`It takes this gateway for ${shown(principal)}. ` : nothing}
       ${latency_s ? `A round trip takes ${span(latency_s)}. ` : nothing}
       ${calls ? `${count(calls, "call")} under way. ` : nothing}
     </p>
@@ -94,13 +95,13 @@ function list(rows) {
       (row) => `${row.name}\n${row.client_id}`,
       ({ name, client_id, since, face, address, tools = [], data = [] }) => html`<li class="item">
         <div class="row tight">
-          <strong><bdi>${name}</bdi></strong>
+          <strong>${shown(name)}</strong>
           ${face ? html`<span class="tag">${face}</span>` : nothing}
           <span class="grow"></span>
           <span class="muted" title=${moment(since)}>since ${ago(since)}</span>
         </div>
         ${client_id || address
-          ? html`<p class="muted"><bdi class="mono">${client_id}</bdi>${address ? html` from <bdi>${address}</bdi>` : nothing}</p>`
+          ? html`<p class="muted"><span class="mono">${shown(client_id ?? "")}</span>${address ? html` from ${shown(address)}` : nothing}</p>`
           : nothing}
         ${names("Tools", tools)} ${names("Data", data)}
       </li>`,
@@ -115,6 +116,6 @@ function list(rows) {
 function names(what, all) {
   if (!all.length) return nothing;
   return html`<p class="names">
-    <span class="muted">${what}:</span> ${all.map((name) => html`<span class="tag mono"><bdi>${name}</bdi></span> `)}
+    <span class="muted">${what}:</span> ${all.map((name) => html`<span class="tag mono">${shown(name)}</span> `)}
   </p>`;
 }
