@@ -26,6 +26,7 @@ export const PAGES = [
   { name: "health", title: "Health", roles: PEOPLE, group: "House", icon: "M3 12h4l3-7 4 14 3-7h4" },
 ];
 
+const TOLD_MAX = 1_000;
 const MORE_ICON = "M5 12h.01M12 12h.01M19 12h.01";
 
 /** What is told of how the page is reached; once a login. */
@@ -51,6 +52,8 @@ class ConsoleApp extends LitElement {
     this.form = null;
     this.name = "";
     this.isFirst = true;
+    /** Approvals that were told of. @type {Set<string>} */
+    this.told = new Set();
   }
 
   createRenderRoot() {
@@ -64,6 +67,7 @@ class ConsoleApp extends LitElement {
     const { gateway } = this;
     for (const event of ["state", "listed", "approval"]) gateway.addEventListener(event, () => this.requestUpdate());
     gateway.addEventListener("state", () => this.#stateChanged());
+    gateway.addEventListener("approval", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
     gateway.addEventListener("back", () => this.page?.refresh());
     addEventListener("hashchange", () => this.#route());
     addEventListener("keydown", (event) => this.#key(event));
@@ -98,6 +102,18 @@ class ConsoleApp extends LitElement {
     this.lastState = state;
   }
 
+  /** Tell of what is asked, once. @param {import("./gateway.js").Approval} view */
+  async #arrived({ id, status, agent, tool }) {
+    if (status !== "waiting" || this.told.has(id)) return;
+    this.told.add(id);
+    if (this.told.size > TOLD_MAX) this.told.delete(/** @type {string} */ (this.told.values().next().value));
+    announce(`${agent} asks for ${tool}.`);
+    if (document.hidden && globalThis.Notification?.permission === "granted") {
+      const { notify } = await import("./elements/notify.js");
+      notify(`${agent} asks`, tool, id);
+    }
+  }
+
   /** Open the page that the address names. */
   async #route() {
     const { gateway } = this;
@@ -120,7 +136,6 @@ class ConsoleApp extends LitElement {
       Object.assign(page, { gateway, rest });
       this.page = page;
       this.problem = "";
-      document.title = `${entry.title} · agentgate`;
       await this.updateComplete;
       await page.updateComplete;
       if (!this.isFirst) page.querySelector("h1")?.focus({ preventScroll: true });
@@ -166,6 +181,18 @@ class ConsoleApp extends LitElement {
   #pages() {
     const role = this.gateway.who?.role ?? "";
     return PAGES.filter(({ roles }) => roles.includes(role));
+  }
+
+  /** Many changes are one picture. */
+  async scheduleUpdate() {
+    if (this.hasUpdated && !document.hidden) await new Promise(requestAnimationFrame);
+    return super.scheduleUpdate();
+  }
+
+  updated() {
+    const { size } = this.gateway.waiting;
+    const title = PAGES.find(({ name }) => name === this.name)?.title;
+    document.title = `${size ? `(${size}) ` : ""}${title ? `${title} · ` : ""}agentgate`;
   }
 
   render() {
@@ -239,7 +266,7 @@ class ConsoleApp extends LitElement {
     return html`
       <p class="who"><bdi>${who?.name}</bdi> <span class="muted">${who?.role}</span></p>
       <div class="row tight">
-        <button class="button quiet small" @click=${this.#turnTheme}>Theme: ${storedTheme()}</button>
+        <button class="button quiet small" @click=${this.#turnTheme}>Theme: ${storedTheme().replace("system", "auto")}</button>
         <button class="button quiet small" @click=${() => this.gateway.logout().catch(() => {})}>Log out</button>
       </div>
       <p class="muted small-text">${version ? `agentgate ${version}` : nothing}</p>

@@ -13,6 +13,9 @@ const API = new URL("api/", import.meta.url);
 /** A person waits for each call; one without an answer in this time is told as failed. */
 const CALL_S = 60;
 
+/** Settled approvals that the page remembers. */
+const SETTLED_MAX = 100;
+
 /** The longest pause between attempts: whoever looks at a page wants it to be true again soon. */
 const RETRY_MS = 1_000;
 
@@ -70,6 +73,8 @@ export class Gateway extends EventTarget {
   version = "";
   /** @type {Map<string, Approval>} what waits, oldest first */
   waiting = new Map();
+  /** What was settled while the page is open, newest first. @type {Approval[]} */
+  settled = [];
   /** The first list of what waits has come. */
   isListed = false;
 
@@ -150,6 +155,24 @@ export class Gateway extends EventTarget {
     return post(path, body);
   }
 
+  /**
+   * An approval as it stands now: what waits and what is settled follow.
+   * @param {Approval} view
+   */
+  settle(view) {
+    if (view.status === "waiting") {
+      this.waiting.set(view.id, view);
+    } else {
+      const before = this.settled.find(({ id }) => id === view.id);
+      this.waiting.delete(view.id);
+      // The end of the tool is told after the answer; a list that came in between knows neither
+      if (before && view.status === "settled") return;
+      if (before) this.settled = this.settled.map((other) => (other.id === view.id ? view : other));
+      else this.settled = [view, ...this.settled].slice(0, SETTLED_MAX);
+    }
+    this.dispatchEvent(new CustomEvent("approval", { detail: view }));
+  }
+
   // Inside
 
   /** @param {any} me */
@@ -216,11 +239,7 @@ export class Gateway extends EventTarget {
         this.isListed = true;
         this.dispatchEvent(new Event("listed"));
       },
-      changed: (/** @type {Approval} */ view) => {
-        if (view.status === "waiting") this.waiting.set(view.id, view);
-        else this.waiting.delete(view.id);
-        this.dispatchEvent(new CustomEvent("approval", { detail: view }));
-      },
+      changed: (/** @type {Approval} */ view) => this.settle(view),
       failed: (/** @type {any} */ error) => {
         this.trouble = messageOf(error);
         this.dispatchEvent(new Event("state"));
@@ -240,6 +259,7 @@ export class Gateway extends EventTarget {
     this.#forget();
     this.who = null;
     this.waiting = new Map();
+    this.settled = [];
     this.isListed = false;
     this.trouble = why;
     this.#change("out");

@@ -1,12 +1,244 @@
-/** The Inbox: what waits for a person, oldest first. */
+/** The Inbox: what waits for a person, oldest first; below it, what was settled today. */
 
-import { empty, head, Page } from "../page.js";
-import { html } from "../vendor/lit.js";
+import { announce } from "../elements/announce.js";
+import { ago, everySecond, left, secondsLeft } from "../elements/time.js";
+import { address, empty, go, head, Page } from "../page.js";
+import { classMap, guard, html, nothing, repeat } from "../vendor/lit.js";
+
+const SETTLED_SHOWN_MAX = 50;
+const WIDE = matchMedia("(min-width: 900px)");
+const LAST_MINUTE_S = 60;
+
+/** @typedef {Record<string, any>} Approval */
 
 export default class Inbox extends Page {
   static title = "Inbox";
+  static properties = { ...Page.properties, chosen: { state: true }, before: { state: true } };
+
+  constructor() {
+    super();
+    /** The one that is open by itself, where the address names none. */
+    this.chosen = "";
+    /** Of today, from before this page was opened; for operators. @type {Approval[]} */
+    this.before = [];
+    this.cardModule = null;
+    /** @type {(() => void)[]} */
+    this.ends = [];
+    /** Which in the list the open one is, or was. */
+    this.openAt = 0;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    const { gateway } = this;
+    const changed = () => this.requestUpdate();
+    const told = (/** @type {Event} */ event) => this.#told(/** @type {CustomEvent} */ (event).detail);
+    gateway.addEventListener("listed", changed);
+    gateway.addEventListener("approval", told);
+    WIDE.addEventListener("change", changed);
+    this.ends = [
+      () => gateway.removeEventListener("listed", changed),
+      () => gateway.removeEventListener("approval", told),
+      () => WIDE.removeEventListener("change", changed),
+      everySecond(changed),
+    ];
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    for (const end of this.ends) end();
+  }
+
+  /** Many changes are one picture. */
+  async scheduleUpdate() {
+    if (this.hasUpdated && !document.hidden) await new Promise(requestAnimationFrame);
+    return super.scheduleUpdate();
+  }
+
+  async refresh() {
+    if (!this.isOperator) return;
+    const { requests } = await this.gateway.call("list_requests", { limit: 100 }).catch(() => ({ requests: [] }));
+    this.before = requests.filter(wasSettledToday).map(settledOf);
+  }
+
+  /** @param {Approval} view */
+  #told(view) {
+    this.requestUpdate();
+    const isOpen = view.id === this.#open?.id;
+    if (view.status === "waiting") return;
+    if (view.status === "expired" && !view.decided_by) {
+      announce(`Nobody answered in time: ${view.agent} asked for ${view.tool}.`, isOpen ? "assertive" : "polite");
+    } else if (isOpen && view.decided_by && view.decided_by !== this.gateway.who?.name) {
+      announce(`${view.decided_by} was faster: ${view.status}.`, "assertive");
+    }
+  }
+
+  // Which is open
+
+  get #waiting() {
+    return [...this.gateway.waiting.values()];
+  }
+
+  get #settled() {
+    const { settled } = this.gateway;
+    const known = new Set(settled.map(({ id }) => id));
+    return [...settled, ...this.before.filter(({ id }) => !known.has(id))].slice(0, SETTLED_SHOWN_MAX);
+  }
+
+  /** The approval in the card. @returns {Approval | undefined} */
+  get #open() {
+    const wanted = this.rest[0] || this.chosen;
+    const { waiting } = this.gateway;
+    const found = waiting.get(wanted) ?? this.#settled.find(({ id }) => id === wanted);
+    if (found) return found;
+    return WIDE.matches && !this.rest[0] ? waiting.values().next().value : undefined;
+  }
+
+  willUpdate() {
+    const open = this.#open;
+    const at = this.#waiting.findIndex(({ id }) => id === open?.id);
+    if (at >= 0) this.openAt = at;
+    if (WIDE.matches && open) this.chosen = open.id; // what is looked at stays, whatever else comes and goes
+    if (open && !this.cardModule) {
+      this.cardModule = import("../elements/approval-card.js");
+      this.cardModule.then(() => this.requestUpdate());
+    }
+  }
+
+  get #card() {
+    return /** @type {import("../elements/approval-card.js").ApprovalCard | null} */ (this.querySelector("approval-card"));
+  }
+
+  /** @returns {import("../page.js").Key[]} */
+  keys() {
+    return [
+      { key: "j", label: "The next one", run: () => this.#step(1) },
+      { key: "k", label: "The one before", run: () => this.#step(-1) },
+      ...(this.#card?.keys?.() ?? []),
+      { key: "Escape", label: "Back to the list", run: () => this.#back() },
+    ];
+  }
+
+  /** @param {number} by */
+  #step(by) {
+    const all = [...this.#waiting, ...this.#settled];
+    const at = all.findIndex(({ id }) => id === this.#open?.id);
+    const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
+    if (!next) return;
+    this.#choose(next.id);
+    this.updateComplete.then(() => this.querySelector(".inbox-row[aria-current]")?.scrollIntoView({ block: "nearest" }));
+  }
+
+  /** @param {string} id */
+  #choose(id) {
+    this.chosen = id;
+    history.replaceState(null, "", address("inbox", id));
+    this.rest = [id];
+  }
+
+  #back() {
+    /** @type {HTMLElement | null} */ (document.activeElement)?.blur();
+    if (this.rest[0]) go("inbox");
+  }
+
+  /** The answer was taken: on to the next that waits. @param {CustomEvent} event */
+  #decided = ({ detail }) => {
+    if (detail.status === "waiting") return;
+    this.gateway.settle(detail);
+    const waiting = this.#waiting;
+    const next = waiting[Math.min(this.openAt, waiting.length - 1)];
+    if (WIDE.matches && next) this.#choose(next.id);
+    else go("inbox");
+    if (!next) this.chosen = "";
+  };
+
+  // What is seen
 
   render() {
-    return html`${head("Inbox")} ${empty("Nothing waits", "When an agent asks for something that a person must allow, it appears here.")}`;
+    const waiting = this.#waiting;
+    const settled = this.#settled;
+    const open = this.#open;
+    if (!this.gateway.isListed) return html`${head("Inbox")}<p class="muted">Asking the gateway …</p>`;
+    if (!waiting.length && !settled.length) {
+      return html`${head("Inbox", nothing, this.#bell())}
+      ${empty("Nothing waits", "When an agent asks for something that a person must allow, it appears here.")}`;
+    }
+    const isAlone = !WIDE.matches && open;
+    const words = waiting.length ? `${waiting.length} ${waiting.length === 1 ? "waits" : "wait"} for an answer` : "Nothing waits";
+    return html`${isAlone ? nothing : head("Inbox", words, this.#bell())}
+      <div class="inbox ${isAlone ? "alone" : ""}">
+        ${isAlone
+          ? html`<a class="button quiet back" href=${address("inbox")}>‹ Inbox${waiting.length > 1 ? ` · ${waiting.length} wait` : nothing}</a>`
+          : this.#list(waiting, settled, open)}
+        ${open ? html`<section class="inbox-open" aria-label="The approval">${this.#opened(open)}</section>` : nothing}
+      </div>`;
   }
+
+  /** @param {Approval} open */
+  #opened(open) {
+    if (!customElements.get("approval-card")) return nothing;
+    return html`<approval-card .gateway=${this.gateway} .view=${open} @decided=${this.#decided} @settled=${(/** @type {CustomEvent} */ event) => this.gateway.settle(event.detail)}></approval-card>`;
+  }
+
+  #bell() {
+    if (!("Notification" in globalThis) || !isSecureContext || Notification.permission !== "default") return nothing;
+    const ask = async () => {
+      await Notification.requestPermission();
+      this.requestUpdate();
+    };
+    return html`<button class="button small" @click=${ask}>Notify me while this is open</button>`;
+  }
+
+  /** @param {Approval[]} waiting @param {Approval[]} settled @param {Approval | undefined} open */
+  #list(waiting, settled, open) {
+    return html`<div class="inbox-list">
+      ${waiting.length
+        ? html`<ul aria-label="Waiting, oldest first">${repeat(waiting, ({ id }) => id, (view) => this.#row(view, view === open))}</ul>`
+        : html`<p class="muted inbox-none">Nothing waits. What was settled today is below.</p>`}
+      ${settled.length
+        ? html`<h2 class="rail-title">Settled today</h2>
+            <ul aria-label="Settled today">${repeat(settled, ({ id }) => id, (view) => this.#row(view, view === open))}</ul>`
+        : nothing}
+    </div>`;
+  }
+
+  /** @param {Approval} view @param {boolean} isOpen */
+  #row(view, isOpen) {
+    const isWaiting = view.status === "waiting";
+    const time = isWaiting ? left(view.expires_at) : ago(view.decided_at || view.created_at);
+    return html`<li>
+      ${guard([view, isOpen, time], () => {
+        const isLast = isWaiting && secondsLeft(view.expires_at) < LAST_MINUTE_S;
+        return html`<a
+          class=${classMap({ "inbox-row": true, over: !isWaiting })}
+          href=${address("inbox", view.id)}
+          aria-current=${isOpen ? "true" : nothing}
+        >
+          <span class="row between tight"
+            ><span class="inbox-agent"><bdi>${view.agent}</bdi></span
+            >${isWaiting
+              ? html`<span class="small-text ${isLast ? "warn-text" : "muted"}">${time}</span>`
+              : html`<span class="tag ${kindOf(view)}">${view.status}</span>`}</span
+          >
+          <span class="inbox-what" dir="auto">${view.about || view.signature}</span>
+          ${isWaiting && view.warning ? html`<span class="tag warn">may already have run</span>` : nothing}
+        </a>`;
+      })}
+    </li>`;
+  }
+}
+
+/** @param {Approval} view */
+const kindOf = ({ status }) => (status === "approved" ? "ok" : status === "denied" ? "bad" : "");
+
+/** @param {any} row of `list_requests` */
+function wasSettledToday({ approval, resolved_at: at }) {
+  if (!approval || approval === "waiting") return false;
+  return new Date(at ?? 0).toDateString() === new Date().toDateString();
+}
+
+/** @param {any} row of `list_requests` @returns {Approval} */
+function settledOf(row) {
+  const { approval, status, resolved_at, ...rest } = row;
+  return { ...rest, status: approval, outcome: approval === "approved" ? status : "", decided_at: rest.decided_by ? resolved_at : "" };
 }
