@@ -272,10 +272,12 @@ export class Conversation extends LitElement {
           ${transcript.run ? html`<span class="tag accent live-runs">running</span>` : nothing}
           <span class="live-space"></span>
           ${transcript.run ? html`<button class="button small" @click=${this.#cancel}>Cancel the run</button>` : nothing}
-          <a class="button quiet small" href=${address("context", this.session)}>Context</a>
           ${this.#isOwn ? html`<button class="button quiet small" @click=${this.#delete}>Delete</button>` : nothing}
         </div>
-        ${contextBar(transcript.usage, model?.context_tokens ?? 0, transcript)}
+        <div class="live-window-row">
+          ${contextBar(transcript.usage, model?.context_tokens ?? 0, transcript)}
+          <a class="button quiet small" href=${address("context", this.session)}>Context</a>
+        </div>
       </header>
     `;
   }

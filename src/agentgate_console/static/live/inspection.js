@@ -83,7 +83,7 @@ export function sectionTable(now, then) {
             <th scope="col">Section</th>
             <th scope="col" class="number">Size</th>
             <th scope="col" class="number">Tokens</th>
-            <th scope="col" class="number">Share</th>
+            <th scope="col" class="number context-share">Share</th>
             <th scope="col" class="number">To read it</th>
             ${then ? html`<th scope="col" class="number">Change</th>` : nothing}
           </tr>
@@ -94,7 +94,7 @@ export function sectionTable(now, then) {
               <th scope="row">${NAMES[name] ?? name}</th>
               <td class="number">${size(bytes)}</td>
               <td class="number">${tokens === null ? "" : whole(tokens)}</td>
-              <td class="number">${percent(bytes, shown.bytes)}</td>
+              <td class="number context-share">${percent(bytes, shown.bytes)}</td>
               <td class="number">${tokens === null ? "" : dollars(cost_micros)}</td>
               ${then ? html`<td class="number">${change(before[at]?.bytes ?? 0, bytes)}</td>` : nothing}
             </tr>`,
@@ -105,7 +105,7 @@ export function sectionTable(now, then) {
             <th scope="row">Together</th>
             <td class="number">${size(shown.bytes)}</td>
             <td class="number">${whole(shown.tokens)}</td>
-            <td class="number"></td>
+            <td class="number context-share"></td>
             <td class="number">${dollars(shown.cost_micros)}</td>
             ${then ? html`<td class="number">${change(now.bytes, then.bytes)}</td>` : nothing}
           </tr>
