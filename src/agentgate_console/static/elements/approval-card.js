@@ -9,7 +9,10 @@ import { announce } from "./announce.js";
 import { factsOf, resultOf } from "./approval-facts.js";
 import "./json.js";
 import { saidBy, shown } from "./shown.js";
+import { styled } from "./styled.js";
 import { everySecond, left, secondsLeft } from "./time.js";
+
+await styled(new URL("approval-card.css", import.meta.url).href);
 
 /** For so long what has just come, or has just changed its place, takes no click and no key. */
 const STILL_MS = 500;
@@ -234,7 +237,8 @@ export class ApprovalCard extends LitElement {
       const now = await this.gateway.call("decide_approval", { id, decision, ...said, ...terms, ...passkey });
       if (id === this.shownId) this.view = now;
       this.#tell("decided", now);
-      this.#toast(approves ? (now.status === "waiting" ? "Your yes is counted" : "Approved") : "Denied", approves ? "ok" : "");
+      const result = approves ? (now.status === "waiting" ? "Your yes is counted" : "Approved") : "Denied";
+      this.#toast(`${result}: ${now.tool}`, approves ? "ok" : "");
     } catch (error) {
       if (id === this.shownId) this.#failed(error);
     }

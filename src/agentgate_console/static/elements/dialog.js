@@ -21,7 +21,8 @@ export function openDialog(title, content, { wide = false } = {}) {
   return new Promise((resolve) => {
     /** @type {T | undefined} */
     let answer;
-    const close = (/** @type {T | undefined} */ value) => {
+    /** @param {T} [value] */
+    const close = (value) => {
       answer = value;
       element.close();
     };

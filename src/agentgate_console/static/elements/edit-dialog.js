@@ -100,7 +100,7 @@ export function editDialog(gateway, view) {
       return html`
         <p>What you approve is what stands here, and nothing else. <b>${shown(view.agent)}</b> is told of the changes.</p>
         <p class="mono call-name">${shown(view.tool)}</p>
-        <div class="stack">${fields.map((field) => fieldOf(field, changed))}</div>
+        <div class="stack">${fields.map((field, at) => fieldOf(field, changed, at === 0))}</div>
         <div><button type="button" class="button quiet" @click=${add}>Add an argument</button></div>
         <section class="stack tight" aria-live="polite">
           <h3>What would run</h3>
@@ -124,8 +124,8 @@ export function editDialog(gateway, view) {
   });
 }
 
-/** @param {Field} field @param {() => void} changed */
-function fieldOf(field, changed) {
+/** @param {Field} field @param {() => void} changed @param {boolean} isFirst */
+function fieldOf(field, changed, isFirst) {
   const typed = (/** @type {Event} */ event) => {
     field.text = /** @type {HTMLTextAreaElement} */ (event.target).value;
     changed();
@@ -147,7 +147,7 @@ function fieldOf(field, changed) {
       <span class="field-label mono" id=${`edit-${field.name}`}>${field.isNew ? "Its value" : shown(field.name)} <span class="muted">${field.isText ? "text" : "JSON"}</span></span>
       ${field.isNew ? nothing : html`<label class="check small-text"><input type="checkbox" .checked=${field.isOut} @change=${leftOut} />leave out</label>`}
     </div>
-    <textarea class="mono" rows=${rows} spellcheck="false" aria-labelledby=${`edit-${field.name}`} aria-invalid=${Boolean(field.error)} ?disabled=${field.isOut} .value=${field.text} @input=${typed}></textarea>
+    <textarea class="mono" ?autofocus=${isFirst} rows=${rows} spellcheck="false" aria-labelledby=${`edit-${field.name}`} aria-invalid=${Boolean(field.error)} ?disabled=${field.isOut} .value=${field.text} @input=${typed}></textarea>
     ${field.error ? html`<span class="bad-text small-text">${field.error}</span>` : nothing}
   </div>`;
 }

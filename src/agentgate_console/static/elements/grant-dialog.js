@@ -124,7 +124,7 @@ const choice = (title, name, choices, chosen, change) => html`<fieldset>
   <div class="choices">
     ${choices.map(
       ([label, value]) =>
-        html`<label><input type="radio" name=${name} .checked=${value === chosen} @change=${() => change(value)} />${label}</label>`,
+        html`<label><input type="radio" name=${name} .checked=${value === chosen} ?autofocus=${name === "span" && value === chosen} @change=${() => change(value)} />${label}</label>`,
     )}
   </div>
 </fieldset>`;

@@ -7,7 +7,7 @@ import { shown } from "./shown.js";
 const LETTERS_MAX = 1_500;
 const MEMBERS_MAX = 100;
 const DEPTH_MAX = 24;
-/** An inner value with more members than this is closed at first. */
+/** An inner value with more members than this can be folded, and is at first. */
 const OPEN_MEMBERS_MAX = 12;
 
 export class JsonView extends LitElement {
@@ -76,8 +76,9 @@ export class JsonView extends LitElement {
     });
     const rest = isCut ? this.#more(place, `all ${all.length.toLocaleString()}`) : nothing;
     if (!depth) return html`${members}${rest}`;
+    if (all.length <= OPEN_MEMBERS_MAX) return html`<span class="inner">${members}${rest}</span>`;
     const what = `${all.length} ${isList ? (all.length === 1 ? "item" : "items") : all.length === 1 ? "member" : "members"}`;
-    return html`<details ?open=${all.length <= OPEN_MEMBERS_MAX && depth < 4}>
+    return html`<details>
       <summary class="muted">${what}</summary>
       <span class="inner">${members}${rest}</span>
     </details>`;

@@ -2,6 +2,9 @@
 
 import { html, nothing } from "../vendor/lit.js";
 import { pieces } from "./odd.js";
+import { styled } from "./styled.js";
+
+await styled(new URL("values.css", import.meta.url).href);
 
 /**
  * A text of somebody's on one line, or of several with `plain`.

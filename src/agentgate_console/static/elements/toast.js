@@ -1,9 +1,10 @@
 /** Short messages at the edge of the page, for what just happened. */
 
 import { announce } from "./announce.js";
+import { pieces } from "./odd.js";
 
-const SHOWN_MS = 6_000;
-const SHOWN_MAX = 3;
+const SHOWN_MS = 5_000;
+const SHOWN_MAX = 2;
 
 /**
  * Show a message for a while, and say it.
@@ -21,7 +22,7 @@ export function toast(text, kind = "") {
   shown.className = `toast ${kind}`;
   const words = document.createElement("p");
   words.dir = "auto";
-  words.textContent = text;
+  words.append(...pieces(text).map((piece) => piece.text));
   const close = document.createElement("button");
   close.className = "button quiet small";
   close.textContent = "Dismiss";

@@ -13,14 +13,14 @@ const LAST_MINUTE_S = 60;
 
 export default class Inbox extends Page {
   static title = "Inbox";
-  static properties = { ...Page.properties, chosen: { state: true }, before: { state: true } };
+  static properties = { ...Page.properties, chosen: { state: true }, earlier: { state: true } };
 
   constructor() {
     super();
     /** The one that is open by itself, where the address names none. */
     this.chosen = "";
     /** Of today, from before this page was opened; for operators. @type {Approval[]} */
-    this.before = [];
+    this.earlier = [];
     this.cardModule = null;
     /** @type {(() => void)[]} */
     this.ends = [];
@@ -58,7 +58,7 @@ export default class Inbox extends Page {
   async refresh() {
     if (!this.isOperator) return;
     const { requests } = await this.gateway.call("list_requests", { limit: 100 }).catch(() => ({ requests: [] }));
-    this.before = requests.filter(wasSettledToday).map(settledOf);
+    this.earlier = requests.filter(wasSettledToday).map(settledOf);
   }
 
   /** @param {Approval} view */
@@ -82,7 +82,7 @@ export default class Inbox extends Page {
   get #settled() {
     const { settled } = this.gateway;
     const known = new Set(settled.map(({ id }) => id));
-    return [...settled, ...this.before.filter(({ id }) => !known.has(id))].slice(0, SETTLED_SHOWN_MAX);
+    return [...settled, ...this.earlier.filter(({ id }) => !known.has(id))].slice(0, SETTLED_SHOWN_MAX);
   }
 
   /** The approval in the card. @returns {Approval | undefined} */
