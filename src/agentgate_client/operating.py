@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver
 from agentgate_proto.principal import Role
+from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
 from agentgate_proto.rpc.messages import Reload, ReloadReport
 from agentgate_proto.rpc.principal_methods import (
     ListPrincipals,
@@ -82,3 +83,30 @@ class Operating:
         """
         params = RevokeToken(name=name, confirm=confirm)
         return view_from(await self._driver.call("revoke_token", params, None), TokenRevoked)
+
+    async def list_audit(self, wanted: ListAudit | None = None) -> AuditPage:
+        """List what happened, newest first, as an operator: a page of the entries that fit.
+
+        A page may be empty and still have ``more``: go on with its ``before``.
+
+        Args:
+            wanted: what is looked for; None: the newest.
+
+        Raises:
+            AgentGateError: what it says is no time (-32602), the role may not (-32010), or the call
+                failed.
+        """
+        result = await self._driver.call("list_audit", wanted or ListAudit(), None)
+        return view_from(result, AuditPage)
+
+    async def verify_audit(self, *, cursor: str = "") -> AuditVerdict:
+        """Check that the audit is whole, as an operator: a part of it at a time.
+
+        Args:
+            cursor: of the verdict before, where that had ``more``.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("verify_audit", VerifyAudit(cursor=cursor), None)
+        return view_from(result, AuditVerdict)

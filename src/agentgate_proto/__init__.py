@@ -54,7 +54,7 @@ top:
   ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``mute_methods`` for
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
   ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
-  ``principal_methods`` for who may connect.
+  ``principal_methods`` for who may connect, ``audit_methods`` for looking back.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
   taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what

@@ -224,7 +224,7 @@ class Gateway:
         parts = {"home_assistant": home, "mcp_servers": self.backing}
         reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
-        serve_operators(self.gate)
+        serve_operators(self.gate, engine.path, self.masker)
         await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from agentgate_server.gate.auditing import AuditDesk
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.operator_calls import OperatorCalls
 from agentgate_server.gate.principals import PrincipalDesk
+from agentgate_server.secrets.masking import Masker
 
 
-def serve_operators(gate: Gate) -> None:
-    """Let a gate answer them."""
+def serve_operators(gate: Gate, database: Path, masker: Masker) -> None:
+    """Let a gate answer them.
+
+    Args:
+        gate: whose methods they are.
+        database: the file of its store.
+        masker: hides secrets.
+    """
     principals = PrincipalDesk(
         gate.authenticator, lambda: gate.reloader.config, gate.calls.spawn, gate.utc
     )
-    gate.calls.operators = OperatorCalls(principals, gate.upstreams)
+    audit = AuditDesk(database, lambda: gate.audit.found.head_file, masker, gate.calls.spawn)
+    gate.calls.operators = OperatorCalls(principals, audit, gate.upstreams)

@@ -42,6 +42,8 @@ class ApprovalsClient(SyncClient[with_await.ApprovalsClient]):
     principals = blocking(with_await.ApprovalsClient.principals)
     make_token = blocking(with_await.ApprovalsClient.make_token)
     revoke_token = blocking(with_await.ApprovalsClient.revoke_token)
+    list_audit = blocking(with_await.ApprovalsClient.list_audit)
+    verify_audit = blocking(with_await.ApprovalsClient.verify_audit)
     list = blocking(with_await.ApprovalsClient.list)
     get = blocking(with_await.ApprovalsClient.get)
     decide = blocking(with_await.ApprovalsClient.decide)

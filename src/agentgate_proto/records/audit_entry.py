@@ -82,7 +82,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     request_id: int | str = ""
     tool: str = ""
     effects: str = ""
-    args: msgspec.Raw | None = None
+    args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     args_bytes: int = 0
     digest: str = ""
     masked: dict[str, str] = {}
@@ -127,5 +127,5 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     doubt: str = ""
     why: str = ""
     word: str = ""
-    asked_args: msgspec.Raw | None = None
+    asked_args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     asked_digest: str = ""

@@ -27,6 +27,7 @@ from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
+from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
@@ -411,6 +412,8 @@ METHODS: dict[str, Method] = {
         Method("list_principals", ListPrincipals, PrincipalList, OPERATORS),
         Method("make_token", MakeToken, TokenMade, OPERATORS),
         Method("revoke_token", RevokeToken, TokenRevoked, OPERATORS),
+        Method("list_audit", ListAudit, AuditPage, OPERATORS, alone=True),
+        Method("verify_audit", VerifyAudit, AuditVerdict, OPERATORS, alone=True),
         Method("list_models", ListModels, ModelList, OWNERS),
         Method("create_session", CreateSession, SessionView, OWNERS),
         Method("list_sessions", ListSessions, SessionList, OWNERS, alone=True),

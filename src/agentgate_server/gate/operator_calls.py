@@ -6,8 +6,10 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
+from agentgate_proto.rpc.audit_methods import ListAudit, VerifyAudit
 from agentgate_proto.rpc.principal_methods import ListPrincipals, MakeToken, RevokeToken
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
+from agentgate_server.gate.auditing import AuditDesk
 from agentgate_server.gate.principals import PrincipalDesk
 from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.sockets.replies import Reply, answer_with
@@ -18,11 +20,15 @@ class OperatorCalls:
 
     Args:
         principals: who may connect.
+        audit: what happened.
         upstreams: the gateways behind this one, if there are any.
     """
 
-    def __init__(self, principals: PrincipalDesk, upstreams: OpenUpstreams | None) -> None:
+    def __init__(
+        self, principals: PrincipalDesk, audit: AuditDesk, upstreams: OpenUpstreams | None
+    ) -> None:
         self._principals = principals
+        self._audit = audit
         self._upstreams = upstreams
 
     def answer(
@@ -36,6 +42,10 @@ class OperatorCalls:
                 self._principals.make(principal, params, channel, reply)
             case RevokeToken():
                 self._principals.revoke(principal, params, channel, reply)
+            case ListAudit():
+                self._audit.look_back(params, reply)
+            case VerifyAudit():
+                self._audit.verify(params, reply)
             case ListUpstreams():
                 rows = self._upstreams.rows() if self._upstreams is not None else []
                 reply.result(UpstreamList(rows))

@@ -50,6 +50,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "list_principals": {},
     "make_token": {"name": "garden", "role": "agent"},
     "revoke_token": {"name": "garden"},
+    "list_audit": {},
+    "verify_audit": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
     "mute_agent": {"agent": "evil"},
