@@ -116,6 +116,9 @@ const WORDS = {
   "audit.broken": ["bad", (e) => `audit broken: ${e.detail ?? ""}`],
 };
 
+/** The events that have a sentence. */
+export const EVENTS = Object.keys(WORDS);
+
 /** @type {Record<string, string>} */
 const ENDS = { executed: "ok", denied: "bad", failed: "bad" };
 

@@ -12,7 +12,8 @@ const moments = new Intl.DateTimeFormat("en-GB", {
 /** Dollars of micro-units, with as many places as it takes to tell small sums apart. @param {number} micros */
 export function dollars(micros) {
   const value = micros / MICROS;
-  const places = value === 0 || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.001 ? 3 : 6;
+  const isCents = micros % 10_000 === 0;
+  const places = isCents || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.001 ? 3 : 6;
   return `$${value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places })}`;
 }
 

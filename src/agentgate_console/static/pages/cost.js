@@ -107,19 +107,27 @@ export default class CostPage extends OperatingPage {
             ${budgets(report.budgets ?? [])}
           </section>`
         : nothing}
-      <section class="card" aria-labelledby="days">
+      ${total.requests
+        ? this.#spent(report)
+        : html`<p class="muted">No model was asked in the last ${this.days} days.</p>`}
+      <p class="muted">
+        ${this.isOperator ? nothing : "You see what your own conversations cost. "}Days are those of UTC.
+        ${report.prices && report.prices !== "free" ? html`Prices: ${shown(report.prices)}.` : nothing}
+      </p>
+    `;
+  }
+
+  /** @param {Report} report by day */
+  #spent({ rows }) {
+    return html`<section class="card" aria-labelledby="days">
         <h2 id="days">Day by day</h2>
-        ${this.#chart(report.rows)}
+        ${this.#chart(rows)}
       </section>
       <section class="card" aria-labelledby="sums">
         <h2 id="sums">What it was for</h2>
         ${tabs("cost", WAYS.map((way) => ({ name: way, label: `By ${way}` })), this.by)}
         ${drawn(this.report, (sums) => this.#rows(sums), "these sums", () => this.refresh())}
-      </section>
-      <p class="muted">
-        Days are those of UTC. ${report.prices && report.prices !== "free" ? html`Prices: ${shown(report.prices)}.` : nothing}
-      </p>
-    `;
+      </section>`;
   }
 
   /** @param {Line[]} rows the newest day first */
