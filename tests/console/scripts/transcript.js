@@ -34,6 +34,13 @@ test("an answer grows by deltas, and the reply is its end", () => {
   assert.ok(answer.version > version);
 });
 
+test("a reply after a gap is the whole of what was said before it and behind it, once", () => {
+  const said = [["text", { text: "one" }], ["gap", {}, 7], ["text", { text: "three" }]];
+  const transcript = after(...BEGUN, ...said, ["reply", { text: "one two three", stop: "cut" }]);
+  assert.deepEqual(kinds(transcript), ["message", "answer", "gap"]);
+  assert.equal(words(transcript.items[1].text), "one two three");
+});
+
 test("a reply without its deltas, as after a gap, is shown whole", () => {
   const transcript = after(["reply", { text: "Yes" }]);
   assert.deepEqual(kinds(transcript), ["answer"]);

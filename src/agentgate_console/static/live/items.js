@@ -46,6 +46,9 @@ const ENDS = {
   max_iterations: ["Asked as often as it may be", "warn"],
 };
 
+/** Why there is a gap; without a reason it is a crash. @type {Record<string, string>} */
+const GAPS = { epoch: "the log was begun anew", ahead: "the log is shorter", retention: "not kept so long" };
+
 /**
  * One item.
  * @param {Any} item
@@ -164,7 +167,7 @@ const part = (title, body) => html`<div class="stack tight"><h3 class="live-part
  */
 function card(gateway, view) {
   import("../elements/approval-card.js");
-  return html`<approval-card .gateway=${gateway} .approval=${view}></approval-card>`;
+  return html`<approval-card .gateway=${gateway} .view=${view}></approval-card>`;
 }
 
 /** @param {string} text */
@@ -194,9 +197,8 @@ function end(item) {
 
 /** @param {import("./transcript.js").Gap} item */
 function gap(item) {
-  const why =
-    { epoch: "the log was begun anew", ahead: "the log is shorter", retention: "not kept so long" }[item.reason] ??
-    "a crash took them along";
+  const why = GAPS[item.reason];
+  if (!why) return html`<p class="live-note warn">The gateway died here: what was said last may be missing.</p>`;
   const what = item.count ? `${whole(item.count)} events are` : "What was before is";
   return html`<p class="live-note warn">${what} not to be had: ${why}.</p>`;
 }

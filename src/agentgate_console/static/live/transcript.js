@@ -53,8 +53,10 @@ export class Transcript {
   #keys = 0;
   /** @type {Map<string, Tool>} */
   #tools = new Map();
-  /** @type {Answer | null} */
+  /** The answer that grows. @type {Answer | null} */
   #answer = null;
+  /** What was said since the model was asked: several where there is a gap. @type {Answer[]} */
+  #parts = [];
 
   /**
    * Take the next event.
@@ -79,6 +81,7 @@ export class Transcript {
         break;
       case "model_started":
         this.run = text(data.run);
+        this.#parts = [];
         this.#answer = this.#newAnswer(offset, at, data);
         break;
       case "text":
@@ -163,6 +166,7 @@ export class Transcript {
       stop: "",
       model: text(data.model_id),
     };
+    this.#parts.push(answer);
     this.#add(answer);
     return answer;
   }
@@ -188,15 +192,18 @@ export class Transcript {
    */
   #replied(offset, at, data) {
     const whole = text(data.text);
-    const answer = this.#answer ?? (whole ? this.#newAnswer(offset, at, data) : null);
+    const [first, ...others] = this.#parts.filter(({ run }) => run === data.run);
+    const answer = first ?? (whole ? this.#newAnswer(offset, at, data) : null);
+    this.#parts = [];
+    this.#answer = null;
     if (!answer) return;
+    if (others.length) this.items = this.items.filter((item) => !others.some((other) => other === item));
     if (answer.text.length !== whole.length) answer.text = new Blocks(whole);
     answer.isOver = true;
     answer.stop = text(data.stop);
     answer.version += 1;
     if (whole) this.line = whole.slice(-LINE_CHARS);
     if (!whole && !answer.thinking.length) this.items = this.items.filter((item) => item !== answer);
-    this.#answer = null;
   }
 
   /**
@@ -206,6 +213,7 @@ export class Transcript {
   #withdraw(data, at) {
     this.items = this.items.filter((item) => item.kind !== "answer" || item.offset < data.first);
     this.#answer = null;
+    this.#parts = [];
     this.#note(at, data, `What the model had said is withdrawn: ${text(data.reason)}`, "warn");
   }
 
@@ -296,6 +304,7 @@ export class Transcript {
     this.#answer = null;
     if (!answer) return;
     if (!answer.text.length && !answer.thinking.length) {
+      this.#parts = this.#parts.filter((part) => part !== answer);
       this.items = this.items.filter((item) => item !== answer);
     } else if (!answer.isOver) {
       answer.isOver = true;
