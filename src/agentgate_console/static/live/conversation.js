@@ -45,10 +45,16 @@ export class Conversation extends LitElement {
     this.transcript = new Transcript();
     /** @type {Follower | null} */
     this.follower = null;
+    /** @type {Element | null} */
+    this.observed = null;
     /** @type {Approvals | null} */
     this.approvals = null;
     /** From this offset on events are news. */
     this.newFrom = Infinity;
+    /** Where this has scrolled to; what differs from it a person has done. */
+    this.scrolledTo = 0;
+    /** Cards and texts grow by themselves, too. */
+    this.sizes = new ResizeObserver(() => this.#keepUp());
     /** Of the message that is being sent: the same again is the same message. */
     this.messageId = "";
   }
@@ -67,6 +73,8 @@ export class Conversation extends LitElement {
     super.disconnectedCallback();
     this.approvals?.close();
     this.follower?.close();
+    this.sizes.disconnect();
+    this.observed = null;
   }
 
   /** @param {Map<string, unknown>} changed */
@@ -78,13 +86,27 @@ export class Conversation extends LitElement {
   }
 
   updated() {
+    const items = this.querySelector(".live-items");
+    if (items === this.observed) return;
+    this.observed = items;
+    this.sizes.disconnect();
+    if (items) this.sizes.observe(items);
+  }
+
+  /** Show the end, to who has not scrolled away from it; of a call that waits its beginning. */
+  #keepUp() {
     const log = this.#log;
-    if (log && !this.isAway) log.scrollTop = log.scrollHeight;
+    if (!log || this.isAway) return;
+    const card = log.querySelector("approval-card")?.parentElement;
+    const top = card ? card.offsetTop : Infinity;
+    log.scrollTop = Math.min(top, log.scrollHeight - log.clientHeight);
+    this.scrolledTo = log.scrollTop;
   }
 
   /** @returns {import("../page.js").Key[]} */
   keys() {
     return [
+      .../** @type {any} */ (this.querySelector("approval-card"))?.keys?.() ?? [],
       { key: "/", label: "Write a message", run: () => this.querySelector("textarea")?.focus() },
       { key: "End", label: "Jump to the newest", run: () => this.#jump() },
       ...(this.transcript.run ? [{ key: "x", label: "Cancel the run", run: () => this.#cancel() }] : []),
@@ -140,12 +162,14 @@ export class Conversation extends LitElement {
   /** @param {Event} event */
   #scrolled = (event) => {
     const { scrollHeight, scrollTop, clientHeight } = /** @type {HTMLElement} */ (event.currentTarget);
+    if (Math.abs(scrollTop - this.scrolledTo) < 2) return;
+    this.scrolledTo = scrollTop;
     this.isAway = scrollHeight - scrollTop - clientHeight > NEAR_PX;
   };
 
   #jump = () => {
     this.isAway = false;
-    this.requestUpdate();
+    this.#keepUp();
   };
 
   #earlier = () => {
@@ -178,7 +202,7 @@ export class Conversation extends LitElement {
       this.messageId = "";
       field.value = "";
       drafts.delete(session);
-      this.isAway = false;
+      this.#jump();
       this.dispatchEvent(new CustomEvent("moved", { bubbles: true }));
     } catch (error) {
       toast(`It was not sent: ${messageOf(error)}`, "bad");
@@ -229,13 +253,15 @@ export class Conversation extends LitElement {
     return html`
       ${this.#head(view)}
       <div class="live-log" role="log" aria-label="Conversation" aria-live="off" tabindex="0" @scroll=${this.#scrolled}>
-        ${this.#start(view)}
-        ${repeat(
-          transcript.items,
-          (item) => item.key,
-          (item) => guard(this.#seenOf(item), () => itemOf(item, this.#seen)),
-        )}
-        ${view && !transcript.items.length ? html`<p class="empty muted">Nothing was said yet.</p>` : nothing}
+        <div class="live-items">
+          ${this.#start(view)}
+          ${repeat(
+            transcript.items,
+            (item) => item.key,
+            (item) => guard(this.#seenOf(item), () => itemOf(item, this.#seen)),
+          )}
+          ${view && !transcript.items.length ? html`<p class="empty muted">Nothing was said yet.</p>` : nothing}
+        </div>
       </div>
       <div class="live-foot">
         ${this.isAway
@@ -256,7 +282,7 @@ export class Conversation extends LitElement {
    * @param {import("./transcript.js").Any} item
    */
   #seenOf(item) {
-    const approval = item.kind === "tool" && item.state === "waiting" ? this.approvals?.get(item.approval) : null;
+    const approval = item.kind === "tool" && item.approval ? this.approvals?.get(item.approval) : null;
     return [item, item.version, approval];
   }
 

@@ -144,6 +144,9 @@ function tool(item, { gateway, approval }) {
           ${item.edited ? part("It ran with", html`<json-view .value=${item.edited}></json-view>`) : nothing}
           ${item.hasResult ? part("Result", html`<json-view .value=${item.result}></json-view>`) : nothing}
           ${item.client ? html`<p class="muted">The client runs this tool itself.</p>` : nothing}
+          ${!waits && view?.decided_by
+            ? html`<p class="muted">${view.status} by <bdi>${view.decided_by}</bdi>, ${when(view.decided_at)}</p>`
+            : nothing}
           ${item.rule ? html`<p class="muted">Asked by the rule <bdi>${item.rule}</bdi></p>` : nothing}
         </div>
       </details>
