@@ -5,7 +5,13 @@ from __future__ import annotations
 from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver
 from agentgate_proto.principal import Role
+from agentgate_proto.records.console_session import ConsoleSessionView
 from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
+from agentgate_proto.rpc.console_methods import (
+    ConsoleSessionList,
+    ListConsoleSessions,
+    RevokeConsoleSession,
+)
 from agentgate_proto.rpc.messages import Reload, ReloadReport
 from agentgate_proto.rpc.principal_methods import (
     ListPrincipals,
@@ -18,6 +24,7 @@ from agentgate_proto.rpc.principal_methods import (
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 Upstreams = list[UpstreamRow]
+ConsoleSessions = list[ConsoleSessionView]
 
 
 class Operating:
@@ -110,3 +117,24 @@ class Operating:
         """
         result = await self._driver.call("verify_audit", VerifyAudit(cursor=cursor), None)
         return view_from(result, AuditVerdict)
+
+    async def console_sessions(self) -> ConsoleSessions:
+        """List who is logged in at the console in the browser: an operator sees everybody, an
+        approver their own logins.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_console_sessions", ListConsoleSessions(), None)
+        return view_from(result, ConsoleSessionList).sessions
+
+    async def revoke_console_session(self, session_id: str) -> ConsoleSessionView:
+        """End a login at the console at once, and return it as it was.
+
+        Raises:
+            AgentGateError: there is no such login that is yours to end (-32011), the role may not
+                (-32010), or the end could not be stored (-32603).
+        """
+        params = RevokeConsoleSession(id=session_id)
+        result = await self._driver.call("revoke_console_session", params, None)
+        return view_from(result, ConsoleSessionView)

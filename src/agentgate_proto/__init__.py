@@ -8,7 +8,8 @@ top:
   its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
   ``bearer``, ``tickets`` and ``answer_tickets`` say who asks, ``queries`` what for, ``sse`` and
   ``static`` what is
-  answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
+  answered. ``browser``, what the gateway's own pages are ``asking``, with their
+  ``cookies``. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,
   the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, after
@@ -54,7 +55,8 @@ top:
   ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``mute_methods`` for
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
   ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
-  ``principal_methods`` for who may connect, ``audit_methods`` for looking back.
+  ``principal_methods`` for who may connect, ``console_methods`` for who is logged in,
+  ``audit_methods`` for looking back.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
   taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what
@@ -77,7 +79,8 @@ top:
   ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``mute``, ``console_row``, ``cutting``, ``filling``,
+  ``retention``, ``naming``, ``mute``, ``console_row``, ``console_session``, ``cutting``,
+  ``filling``,
   ``edit`` and ``difference``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is

@@ -57,6 +57,7 @@ from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
+    console_of,
     hand_over,
     limits_for,
     listener_of,
@@ -212,6 +213,7 @@ class Gateway:
             conversations=conversations,
             upstreams=self._upstreams,
             faces=[*faces_of(config), *self._faces],
+            console=console_of(config),
             dialogues=None if self.backing is None else self.backing.dialogues,
             offers=None if self.backing is None else self.backing.servers.offers,
         )

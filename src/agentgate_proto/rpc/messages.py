@@ -22,6 +22,7 @@ from agentgate_proto.limits import (
 )
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.console_session import ConsoleSessionView
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
@@ -29,6 +30,11 @@ from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
 from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
+from agentgate_proto.rpc.console_methods import (
+    ConsoleSessionList,
+    ListConsoleSessions,
+    RevokeConsoleSession,
+)
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.principal_methods import (
@@ -408,6 +414,8 @@ METHODS: dict[str, Method] = {
         Method("list_mutes", ListMutes, MuteList, PEOPLE),
         Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
         Method("reload", Reload, ReloadReport, OPERATORS),
+        Method("list_console_sessions", ListConsoleSessions, ConsoleSessionList, PEOPLE),
+        Method("revoke_console_session", RevokeConsoleSession, ConsoleSessionView, PEOPLE),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
         Method("list_principals", ListPrincipals, PrincipalList, OPERATORS),
         Method("make_token", MakeToken, TokenMade, OPERATORS),

@@ -14,6 +14,7 @@ from agentgate_proto.faces.mcp.holds import HOLD_MAX_S, HOLD_S
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import OWNERS
 from agentgate_proto.wire.routes import Route, Routes
+from agentgate_server.config.console import ConsoleConfig
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import did_you_mean
@@ -24,6 +25,9 @@ OPEN = Principal(name="default", role=Role.AGENT)
 
 OPEN_CONSOLE = Principal(name="console", role=Role.CONSOLE)
 """The same where consoles are let in."""
+
+
+OFF = ConsoleConfig(enabled=False)
 
 
 class SocketIoRole(StrEnum):
@@ -192,6 +196,8 @@ def check_faces(
     faces: FacesConfig,
     agents: Collection[str] = (),
     upstreams: Collection[str] = (),
+    *,
+    console: ConsoleConfig = OFF,
 ) -> tuple[str, ...]:
     """Check that each path has one owner; return warnings.
 
@@ -200,9 +206,10 @@ def check_faces(
         faces: what it says of them.
         agents: the ids of named agents.
         upstreams: the names of the gateways behind this one.
+        console: the console in the browser.
 
     Raises:
-        DocumentError: the path of a face is taken.
+        DocumentError: the path of a face, or of the console, is taken.
     """
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
@@ -219,6 +226,13 @@ def check_faces(
         except ValueError:
             text = "another part of the gateway has this path: choose another"
             raise document.error(("faces", name, "path"), text) from None
+    if console.enabled:
+        taken.append(Route(face="console", path=f"{console.path}/{{rest*}}", websocket=True))
+        try:
+            Routes([*taken, Route(face="console", path=str(console.path), websocket=True)])
+        except ValueError:
+            text = "another part of the gateway has this path: choose another"
+            raise document.error(("console", "path"), text) from None
     if faces.socketio is None:
         return ()
     is_manager = faces.socketio.role is SocketIoRole.MANAGER

@@ -13,6 +13,7 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE, AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
+from agentgate_server.console.logins import MARK, TICKET, ConsoleLogins
 from agentgate_server.faces import call_desk
 from agentgate_server.faces.entrance import Declined
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
@@ -63,6 +64,7 @@ class Authenticator:
         presence: notes who is there, and when they were.
         changers: who changes the token of a name at this moment, and where; for the audit.
         banished: hears who may ask, when that has changed.
+        console: who is logged in at the console in the browser; None: there is none.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Authenticator:
         self.named_agents: frozenset[str] = frozenset()
         self.presence = Presence(utc)
         self.changers: dict[str, tuple[str, str]] = {}
+        self.console: ConsoleLogins | None = None
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._logins = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
@@ -143,7 +146,9 @@ class Authenticator:
         self.observers.connected(principal, peer.address)
 
     def counts(self, principal: Principal, token_hash: str) -> bool:
-        """Whether a token still counts, and is that principal's."""
+        """Whether a token, or a login at the console, still counts, and is that principal's."""
+        if token_hash.startswith(MARK):
+            return self.console is not None and self.console.counts(token_hash, principal)
         return self.tokens.vouches(token_hash, principal)
 
     def on_change(self, look: Callable[[], None]) -> None:
@@ -160,7 +165,7 @@ class Authenticator:
 
     def authenticate(self, peer: Peer, token: str) -> None:
         """Let a connection in that has asked for it, or refuse it."""
-        principal = self.identify(peer, token)
+        principal, mark = self._whose(peer, token)
         auth = peer.connection.auth
         assert auth is not None, "the connection has asked"
         if isinstance(principal, Declined):
@@ -180,13 +185,31 @@ class Authenticator:
                 peer.connection.turn_away(f"{LOGINS_PER_MINUTE} logins a minute", pause_s)
                 return
         self.peers[peer.number] = peer
-        peer.token_hash = hash_token(token)
+        peer.token_hash = mark
         peer.connection.principal = principal
         self.observers.connected(principal, peer.address)
         if principal.role in PACED:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
             self.accept(peer, 0)
+
+    def serve_console(self, logins: ConsoleLogins) -> None:
+        """Let in who is logged in at the console in the browser, as long as that lasts."""
+        self.console = logins
+        logins.ended = self.close_over
+        self.on_change(logins.look)
+
+    def _whose(self, peer: Peer, token: str) -> tuple[Principal | Declined, str]:
+        """Whose token it is, or whose ticket of the console; and what it counts by from then on."""
+        if self.console is None or not token.startswith(TICKET):
+            principal = self.identify(peer, token)
+            return principal, "" if isinstance(principal, Declined) else hash_token(token)
+        self.refresh()
+        found = self.console.take_ticket(token)
+        if found is None:
+            return self.guessed(peer.address), ""
+        who, mark = found
+        return self.seat(peer, who) or who, mark
 
     def accept(self, peer: Peer, highest_id: int) -> None:
         """Tell a connection that it is authenticated; the ledger says so for an agent's."""
@@ -215,6 +238,8 @@ class Authenticator:
         while True:
             await anyio.sleep(REFRESH_EVERY_S)
             self.refresh()
+            if self.console is not None:
+                self.console.look()
 
     def reconfigure(self, identities: Iterable[Identity]) -> None:
         """Put others in the place of the configuration's; :meth:`close_revoked` is up to you.
@@ -228,19 +253,27 @@ class Authenticator:
 
     def close_revoked(self) -> None:
         """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
-        for peer in list(self.peers.values()):
-            principal = peer.connection.principal
-            if principal is None or not peer.token_hash:
-                continue
-            if self.tokens.vouches(peer.token_hash, principal):
-                continue
-            log.warning("the token of %s was revoked: connection closed", principal.name)
-            peer.connection.close(AUTH_FAILED, "the token was revoked")
-            peer.poke()
+        self.close_over()
         for look in self._looks:
             look()
         self.banish()
         self.drain()
+
+    def close_over(self) -> None:
+        """Close the connections of those whose token, or login at the console, counts no more."""
+        for peer in list(self.peers.values()):
+            principal = peer.connection.principal
+            if principal is None or not peer.token_hash:
+                continue
+            if self.counts(principal, peer.token_hash):
+                continue
+            if peer.token_hash.startswith(MARK):
+                log.info("a login of %s at the console is over: connection closed", principal.name)
+                peer.connection.close(AUTH_FAILED, "the login at the console is over")
+            else:
+                log.warning("the token of %s was revoked: connection closed", principal.name)
+                peer.connection.close(AUTH_FAILED, "the token was revoked")
+            peer.poke()
 
     def banish(self) -> None:
         """Let the ledger withdraw what principals have asked who may ask no more: they are none,

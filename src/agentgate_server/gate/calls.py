@@ -18,6 +18,7 @@ from agentgate_proto.quotas import arguments
 from agentgate_proto.records.request import NOT_RELAYED, Relayed
 from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
+from agentgate_proto.rpc.console_methods import ListConsoleSessions, RevokeConsoleSession
 from agentgate_proto.rpc.explain_methods import ExplainRequest
 from agentgate_proto.rpc.messages import (
     CancelRequest,
@@ -41,6 +42,7 @@ from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
+from agentgate_server.gate.console_calls import ConsoleCalls
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.in_turn import InTurn
 from agentgate_server.gate.judge import Judge
@@ -82,6 +84,7 @@ class Calls:
         explainer: says what the policy would say.
         epoch: of this gateway, once it is known.
         spawn: runs a task as the work of whoever has a turn now.
+        console: answers who is logged in at the console in the browser.
         charged: makes a task that is run later that, too.
 
     Attributes:
@@ -106,6 +109,7 @@ class Calls:
         explainer: Explainer,
         epoch: Callable[[], str],
         spawn: Callable[..., None],
+        console: ConsoleCalls,
         charged: Callable[[Task], Task],
     ) -> None:
         self.catalogue = catalogue
@@ -125,6 +129,7 @@ class Calls:
         self.operators: OperatorCalls | None = None
         self.spawn = spawn
         self.charged = charged
+        self.console = console
         limits = ledger.limits
         self._small_bytes = arguments.small_bytes(limits.args_bytes_max, limits.args_values_max)
         self._lists = InTurn()
@@ -378,7 +383,9 @@ class Calls:
     def _tell_operators(
         self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
     ) -> None:
-        if self.operators is None:
+        if isinstance(params, ListConsoleSessions | RevokeConsoleSession):
+            self.console.take(principal, params, reply)
+        elif self.operators is None:
             reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
         else:
             self.operators.answer(principal, params, channel, reply)

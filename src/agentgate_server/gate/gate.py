@@ -46,11 +46,14 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.editing import Editor
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.audit.recorder import AuditRecorder
+from agentgate_server.console.face import ConsoleFace, ConsolePlace
+from agentgate_server.console.logins import MARK, ConsoleLogins
 from agentgate_server.faces.entrance import Entrance
-from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
+from agentgate_server.faces.face import Face, FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.backlog import Backlog
 from agentgate_server.gate.calls import Calls
+from agentgate_server.gate.console_calls import ConsoleCalls
 from agentgate_server.gate.door import Door
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.face_calls import FaceCalls
@@ -105,6 +108,7 @@ class Gate:
         faces: make the faces besides the HTTP one.
         dialogues: are told who can be asked while a tool runs; None: no tool asks.
         offers: what MCP servers offer besides tools; None: there are none.
+        console: where the console in the browser is; None: nowhere.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
@@ -132,6 +136,7 @@ class Gate:
         faces: Iterable[FaceFactory] = (),
         dialogues: Dialogues | None = None,
         offers: Offers | None = None,
+        console: ConsolePlace | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] | None = None,
@@ -146,7 +151,7 @@ class Gate:
         self.sessions: SessionDesk | None = None
         reports = StoreReports(
             *(self.ledger, self.numbering, self.observers),
-            console=lambda: self.console,
+            console=lambda: self.book,
             sessions=lambda: self.sessions,
             failed=self.ledger_failed,
             utc=utc,
@@ -154,7 +159,7 @@ class Gate:
         )
         backlog, committed = Backlog(self.rounds, self.ledger, utc), self.observers.committed
         self.writer = StoreWriter(engine, reports, committed=committed, backlog=backlog)
-        self.console = ConsoleBook(self.writer, self.numbering)
+        self.book = ConsoleBook(self.writer, self.numbering)
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running, runner.room = Running(catalogue, runner, self._finished), backlog
@@ -174,6 +179,9 @@ class Gate:
             monotonic=monotonic,
             drain=self.drain,
         )
+        clocks, tell = {"utc": utc, "monotonic": monotonic}, self.audit.tell
+        self.logins = ConsoleLogins(self.book, vouches=tokens.vouches, tell=tell, **clocks)
+        self.authenticator.serve_console(self.logins)
         self.responder = Responder(self.observers, self.authenticator.accept)
         self.calls = Calls(
             catalogue,
@@ -192,6 +200,7 @@ class Gate:
             epoch=lambda: self.authenticator.epoch,
             spawn=self._spawn,
             charged=self.rounds.charged,
+            console=ConsoleCalls(self.logins, self._spawn),
         )
         self.agents: AgentDesk | None = None
         if conversations is not None:
@@ -246,7 +255,12 @@ class Gate:
             clients=around.clients,
             utc=utc,
         )
-        self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web, entrance)
+        made: list[Face] = [self.web, *(make(around) for make in faces)]
+        if console is not None:
+            self.logins.idle_s = console.idle_s
+            lets = self.authenticator
+            made.append(ConsoleFace(console, self.logins, lets, self._spawn, monotonic))
+        self.faces = FaceRouter(made, self.web, entrance)
         self.reloader: Reloader
         self.timekeeper = Timekeeper(self.ledger.next_deadline, self.wake, utc)
         self._draining = self._repeating = self._handling = self._will_drain = False
@@ -267,7 +281,8 @@ class Gate:
         """Go on from what a former process left. Call once, before anything else."""
         self.authenticator.epoch = restored.epoch
         self.face_calls.take_up(restored.seal)
-        self.console.take_up(restored.console)
+        self.book.take_up(restored.console)
+        self.logins.take_up()
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc(), self.running.changed(restored.active))
         if self.sessions is not None:
@@ -289,6 +304,8 @@ class Gate:
     def _take(self, peer: Peer, event: Event) -> None:
         match event:
             case Called() | Unread():
+                if peer.token_hash.startswith(MARK):
+                    self.logins.use(peer.token_hash.removeprefix(MARK))
                 self.calls.take(peer, event)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)

@@ -102,6 +102,13 @@ class ConsoleBook:
             StoreError: it counts no more, but the disk still has it. It is dropped there with the
                 next change that the store takes.
         """
+        await self._wait(self._drop(kind, key))
+
+    def forget(self, kind: RowKind, key: str) -> None:
+        """Forget a row at once, without waiting for the disk."""
+        self._drop(kind, key)
+
+    def _drop(self, kind: RowKind, key: str) -> Pending:
         self._rows.pop((kind, key), None)
         for pending in self._pending:
             match pending.change:
@@ -109,7 +116,7 @@ class ConsoleBook:
                     pending.counts = False
                 case _:
                     pass
-        await self._wait(self._send(DropConsoleRow(kind, key)))
+        return self._send(DropConsoleRow(kind, key))
 
     def on_durable(self, upto: int) -> None:
         """The changes up to this number have been committed, or reported as failed."""

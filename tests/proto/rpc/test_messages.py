@@ -54,6 +54,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "verify_audit": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
+    "list_console_sessions": {},
+    "revoke_console_session": {"id": "8693c981c127fc6121"},
     "mute_agent": {"agent": "evil"},
     "list_mutes": {},
     "list_models": {},
