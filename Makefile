@@ -25,7 +25,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
-	commands outside attacked sim sim-relays sim-crowds \
+	commands conforming outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
 	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
 
@@ -55,11 +55,12 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Four at a time, the longest first: the first two mostly wait for processes of their own. Attacks
-# come alone, for they take all the time of the machine and measure what is left of it.
+# Six at a time, the longest first: the first three mostly wait, for processes and for what a protocol
+# gives a minute. Attacks come alone, for they take all the time of the machine and measure what is
+# left of it.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=4 --keep-going --output-sync=target \
-		ends commands adapters outside covered simulated types
+	$(MAKE) --jobs=6 --keep-going --output-sync=target \
+		ends commands conforming adapters outside covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
@@ -76,7 +77,10 @@ ends: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/e2e tests/ports
 
 commands: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/cli
+	$(BIN)/python -m pytest tests/cli --ignore-glob='*/test_conformance*'
+
+conforming: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/cli/test_conformance*.py
 
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
@@ -129,12 +133,13 @@ relays: $(VENV)/.installed-test
 		tests/relay/test_rows_and_cuts.py
 
 # A gateway that is killed so often at each step of a request, and with sessions, whose clients are
-# cut off as well.
+# cut off as well; and a thousand asks through an outage of Telegram.
 ROUNDS_OF_KILLS ?= 50
 kills: $(VENV)/.installed-test
 	KILL_ROUNDS=$(ROUNDS_OF_KILLS) SESSION_KILLS=$(ROUNDS_OF_KILLS) SESSION_CUTS=200 \
-		$(BIN)/python -m pytest -x -q tests/e2e/test_kill.py tests/e2e/test_session_kills.py \
-		tests/e2e/test_session_cuts.py
+		TELEGRAM_ASKS=1000 $(BIN)/python -m pytest -x -q tests/e2e/test_kill.py \
+		tests/e2e/test_session_kills.py tests/e2e/test_session_cuts.py \
+		tests/server/approvals/telegram/test_many_asks.py
 
 # Devices and their gateway, either of which is killed so often.
 KILLS ?= 50
