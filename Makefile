@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # The tests start a thousand processes, each of which would compile the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters backends simulated ends \
 	commands conforming outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
 	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
@@ -60,7 +60,7 @@ flows: $(VENV)/.installed-test
 # left of it.
 unit: $(VENV)/.installed-test
 	$(MAKE) --jobs=6 --keep-going --output-sync=target \
-		ends commands conforming adapters outside covered simulated types
+		ends commands conforming adapters backends outside covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
@@ -68,7 +68,11 @@ covered: $(VENV)/.installed-test
 	$(BIN)/coverage report --fail-under=100
 
 adapters: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/server tests/client
+	$(BIN)/python -m pytest tests/server tests/client --ignore=tests/server/tools \
+		--ignore=tests/server/approvals
+
+backends: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/server/tools tests/server/approvals
 
 simulated: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/sim
@@ -77,10 +81,10 @@ ends: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/e2e tests/ports
 
 commands: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/cli --ignore-glob='*/test_conformance*'
+	$(BIN)/python -m pytest tests/cli --ignore=tests/cli/conformance
 
 conforming: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/cli/test_conformance*.py
+	$(BIN)/python -m pytest tests/cli/conformance
 
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
@@ -118,7 +122,7 @@ wrong-clients: $(VENV)/.installed-test
 
 # The whole examination of each of our clients by conformance --listen, with what takes long: 5 minutes.
 examinations: $(VENV)/.installed-test
-	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/test_conformance.py tests/ports/test_java.py \
+	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/conformance/test_examination.py tests/ports/test_java.py \
 		-k every_case
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
