@@ -27,8 +27,8 @@ BIN := $(VENV)/bin
 # The tests start a thousand processes, each of which would compile the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
-	commands outside attacked sim sim-relays sim-crowds \
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters backends simulated ends \
+	commands conforming outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
 	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients console-test console-goldens console-vendor real-model real-home spec image clean
 
@@ -58,11 +58,13 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Four at a time, the longest first: the first two mostly wait for processes of their own. Attacks
-# come alone, for they take all the time of the machine and measure what is left of it.
+# Six at a time, the longest first: the first three mostly wait, for processes and for what a protocol
+# gives a minute. Attacks come alone, for they take all the time of the machine and measure what is
+# left of it.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=4 --keep-going --output-sync=target \
-		ends commands adapters outside console-test covered simulated types
+	$(MAKE) --jobs=6 --keep-going --output-sync=target \
+		ends commands conforming adapters backends console-test outside \
+		covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
@@ -70,7 +72,11 @@ covered: $(VENV)/.installed-test
 	$(BIN)/coverage report --fail-under=100
 
 adapters: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/server tests/client
+	$(BIN)/python -m pytest tests/server tests/client --ignore=tests/server/tools \
+		--ignore=tests/server/approvals
+
+backends: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/server/tools tests/server/approvals
 
 simulated: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/sim
@@ -79,7 +85,10 @@ ends: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/e2e tests/ports
 
 commands: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/cli
+	$(BIN)/python -m pytest tests/cli --ignore=tests/cli/conformance
+
+conforming: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/cli/conformance
 
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
@@ -127,7 +136,7 @@ wrong-clients: $(VENV)/.installed-test
 
 # The whole examination of each of our clients by conformance --listen, with what takes long: 5 minutes.
 examinations: $(VENV)/.installed-test
-	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/test_conformance.py tests/ports/test_java.py \
+	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/conformance/test_examination.py tests/ports/test_java.py \
 		-k every_case
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
@@ -142,12 +151,13 @@ relays: $(VENV)/.installed-test
 		tests/relay/test_rows_and_cuts.py
 
 # A gateway that is killed so often at each step of a request, and with sessions, whose clients are
-# cut off as well.
+# cut off as well; and a thousand asks through an outage of Telegram.
 ROUNDS_OF_KILLS ?= 50
 kills: $(VENV)/.installed-test
 	KILL_ROUNDS=$(ROUNDS_OF_KILLS) SESSION_KILLS=$(ROUNDS_OF_KILLS) SESSION_CUTS=200 \
-		$(BIN)/python -m pytest -x -q tests/e2e/test_kill.py tests/e2e/test_session_kills.py \
-		tests/e2e/test_session_cuts.py
+		TELEGRAM_ASKS=1000 $(BIN)/python -m pytest -x -q tests/e2e/test_kill.py \
+		tests/e2e/test_session_kills.py tests/e2e/test_session_cuts.py \
+		tests/server/approvals/telegram/test_many_asks.py
 
 # Devices and their gateway, either of which is killed so often.
 KILLS ?= 50

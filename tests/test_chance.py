@@ -122,8 +122,8 @@ def test_a_profile_says_how_many_examples_are_played(profile: str, count: int) -
 
 SYSTEM = {
     "tests/held_ports.py": "two runs on one machine must not choose the same ports",
-    "tests/cli/conformance_driver.py": "each run is a client of its own, as a program's would be",
-    "tests/cli/test_conformance_strangers.py": "clients name themselves as strangers' clients do",
+    "tests/cli/conformance/driver.py": "each run is a client of its own, as a program's would be",
+    "tests/cli/conformance/test_strangers.py": "clients name themselves as strangers' clients do",
     "tests/conformance/autobahn/echo.py": "masks as a real end has them; none is drawn in a test",
 }
 """Who takes the system's chance, and why that may be."""

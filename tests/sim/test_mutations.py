@@ -13,7 +13,7 @@ from tests.sim.mutations.trial import run_trial
 
 MUTATIONS_MIN = 25
 
-PARTS = 12
+PARTS = 24
 """All bugs take longer than a test run may: each run tries one of so many parts of them, and ``make
 mutations`` all."""
 

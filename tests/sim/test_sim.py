@@ -12,7 +12,7 @@ from tests.sim.regressions import REGRESSIONS
 from tests.sim.report import Figures, explain
 from tests.sim.world import World
 
-WORLDS = 250
+WORLDS = 160
 COLLECT_EVERY = 40
 SHRINK_S = 40.0
 

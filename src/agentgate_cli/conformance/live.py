@@ -54,7 +54,7 @@ SLOW_S = 8.0
 CODE_TRIES = 3
 """How many codes a vector may take. After a restart ours refuses the one after the last as well."""
 
-LAPSED_S = 6.0
+LAPSED_S = 9.0
 """After so long nothing waits any more of a vector that was broken off, to be joined or seen."""
 
 SWITCHED = 101

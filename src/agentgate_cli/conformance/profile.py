@@ -76,8 +76,8 @@ rate_limit: {{max_pending_approvals: {waiting_max}, max_requests_per_minute: 100
 PAGE = "https://console.example"
 """Whose pages may connect: one origin that is not the gateway's own."""
 
-APPROVAL_S = 5
-"""How long an approval waits: the vectors wait for it to lapse."""
+APPROVAL_S = 8
+"""How long an approval waits: the vectors wait for it to lapse, and for restarts before."""
 
 WAITING_MAX = 3
 """Waiting approvals of one agent: the vectors go beyond it."""

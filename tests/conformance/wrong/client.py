@@ -11,7 +11,7 @@ from tests.change import SRC
 from tests.conformance.wrong.clients import WRONG_CLIENTS
 from tests.conformance.wrong.mutation import named, run_script
 
-DRIVER = SRC.parent / "tests/cli/conformance_driver.py"
+DRIVER = SRC.parent / "tests/cli/conformance/driver.py"
 
 if __name__ == "__main__":
     run_script(DRIVER, sys.argv[2:], named(WRONG_CLIENTS, sys.argv[1]))

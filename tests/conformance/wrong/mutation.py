@@ -42,7 +42,7 @@ ENDPOINT = f"{CLIENT}/endpoint.py"
 RUNNER = f"{CLIENT}/providing.py"
 STREAMS = f"{CLIENT}/session_streams.py"
 SDK = f"{CLIENT}/client.py"
-DRIVER = "../tests/cli/conformance_driver.py"
+DRIVER = "../tests/cli/conformance/driver.py"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ async def test_who_is_there_what_runs_and_what_waits_is_counted(tmp_path: Path) 
             tasks.start_soon(partial(agent.tool_request, "asked", text="x"))
             await until(lambda: gateway.gate.gauges().waiting, "the question")
             await until(lambda: gateway.gate.gauges().running, "the tool")
+            await until(lambda: len(gateway.gate.gauges().connections) > 1, "the approver")
             now = gateway.gate.gauges()
             assert now.connections == {Role.AGENT: 1, Role.APPROVER: 1}
             assert (now.waiting, now.active, now.running) == (1, 2, 1)

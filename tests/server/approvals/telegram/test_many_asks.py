@@ -1,7 +1,8 @@
-"""A thousand asks through ten minutes without Telegram, lost and doubled answers, and restarts."""
+"""Hundreds of asks through ten minutes without Telegram, lost and doubled answers, and restarts."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,8 @@ from agentgate_server.gateway import Gateway
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-ASKS = 1_000
+ASKS = int(os.environ.get("TELEGRAM_ASKS", "300"))
+"""``make kills`` has a thousand."""
 OUTAGE_S = 600.0
 BOUND_S = 600.0
 """Thousands of real HTTP requests take 45 s of one core, of which a busy machine gives little."""
@@ -117,7 +119,7 @@ async def settled(gateway: Gateway) -> None:
     )
 
 
-async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_path: Path) -> None:
+async def test_many_asks_end_as_people_decided_and_each_is_shown_so(tmp_path: Path) -> None:
     clock, outcomes = FastClock(), dict[int, str]()
     ends = clock.time + OUTAGE_S
     async with phone(BOUND_S) as telegram, anyio.create_task_group() as people:
@@ -134,7 +136,7 @@ async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_pa
                         await client.connect()
                         for number in range(ASKS):
                             agents.start_soon(asks, client, number, outcomes)
-                        await until(lambda: len(waiting(gateway)) > 500, "asks")
+                        await until(lambda: len(waiting(gateway)) > ASKS // 2, "asks")
                         await until(lambda: clock.time > ends - 200, "the outage")
                     elif life < 3:
                         goal = life * ASKS // 3

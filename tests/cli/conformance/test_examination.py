@@ -26,7 +26,7 @@ from agentgate_cli.conformance.listen.cases import ALL
 from agentgate_cli.conformance.profile import GIVEN, read_tokens
 
 LANGUAGES = ("python", "javascript")
-DRIVER = Path(__file__).with_name("conformance_driver.py")
+DRIVER = Path(__file__).with_name("driver.py")
 
 
 @pytest.fixture(scope="module")
