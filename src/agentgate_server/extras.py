@@ -10,6 +10,7 @@ from pathlib import Path
 
 EXTRAS = {
     "mcp": "mcp>=2.3",
+    "passkeys": "fido2>=2.1",
     "telegram": "python-telegram-bot>=22",
     "tracing": "opentelemetry-sdk>=1.30",
 }

@@ -201,6 +201,7 @@ def answered(record: Record, event: str, outcome: Outcome = OPEN) -> AuditEntry:
         decided_at=rfc3339(record.decided_at),
         word=record.word,
         grant=record.grant,
+        passkey=record.passkey,
     )
 
 
@@ -224,6 +225,7 @@ def endorsed(record: Record) -> AuditEntry:
         channel=last.channel,
         decided_at=rfc3339(last.at),
         word=last.word,
+        passkey=last.passkey,
         approvers_needed=record.approvers_needed,
         count=len(record.endorsements),
     )

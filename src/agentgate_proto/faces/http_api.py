@@ -129,6 +129,7 @@ STATUSES: dict[int, int] = {
     ErrorCode.DENIED_BY_POLICY: 403,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.CODE_NEEDED: 403,
+    ErrorCode.PASSKEY_NEEDED: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.ALREADY_SETTLED: 409,
     ErrorCode.LIMIT_EXCEEDED: 429,

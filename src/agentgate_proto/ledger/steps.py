@@ -20,6 +20,7 @@ def answered(record: Record, verdict: Verdict) -> Record:
         channel=verdict.channel,
         decided_at=verdict.at,
         word=verdict.word,
+        passkey=verdict.passkey,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from agentgate_proto.records.passkey import PasskeyProof
+
 AUDIT_ARGS_BYTES_MAX = 8_192
 """Arguments in an entry; in longer ones long texts are cut, and the digest is that of the whole."""
 
@@ -23,7 +25,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``requests.read``, ``requests.withdrawn``, ``requests.repeated``, ``grant.made``,
             ``grant.used``,
             ``grant.revoked``, ``agent.muted``, ``agent.unmuted``, ``login.failed``,
-            ``agent.login_failed``, ``gateway.started``,
+            ``agent.login_failed``, ``passkey.added``, ``passkey.removed``,
+            ``passkey.refused``, ``gateway.started``,
             ``gateway.stopped``, ``gateway.restored``, ``policy.loaded``, ``token.added``,
             ``token.revoked``,
             ``tool.accepted``, ``tool.dropped``, ``audit.dropped``, ``audit.broken``,
@@ -52,6 +55,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         approvers_needed: how many people must say yes, if more than one.
         approver, channel, decided_at: who answered, where, when.
         word: what they said to the agent with it.
+        passkey: what they have signed it with, and all that it takes to verify that again: the
+            ``challenge`` is the hash of ``rid``, ``digest``, their answer and the ``nonce``.
         grant: id of the grant that was made, used or revoked.
         any_args: arguments that the grant lets differ; ``args`` are those that it fixes.
         uses, uses_max: how often the grant was used, and may be.
@@ -129,3 +134,4 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     word: str = ""
     asked_args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     asked_digest: str = ""
+    passkey: PasskeyProof | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.decision import Action
@@ -15,6 +16,7 @@ from agentgate_server.config.mcp_servers import prefix_of
 from agentgate_server.config.messenger import NAMELESS
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
+from agentgate_server.extras import how_to_install
 from agentgate_server.policy import Policy
 from agentgate_server.policy.hours import own_zone_doubt
 from agentgate_server.policy.linting import Finding, Level, lint, listed, may_ask
@@ -47,11 +49,12 @@ def check_start(
 
     Raises:
         DocumentError: strict, and there is an error; ``others`` are the rest. Or a name is that of
-            two.
+            two, or a rule demands passkeys, which can't be had.
     """
     known = everybody(config.name, config.faces, principals, principals_of(config.agents))
     findings = check_policy(config, policy, catalogue, known, errors_only=errors_only)
     findings += check_budgets(config, known)
+    demand_passkeys(config, policy)
     if strict:
         errors = (each for each in findings if each.level is Level.ERROR)
         raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])
@@ -89,6 +92,7 @@ def check_policy(
             lambda: who_is_missing(config.name, principals, messenger=messenger), findings
         )
         findings += map(warning, missing or ())
+    attempt(lambda: demand_passkeys(config, policy), findings)
     file = file_of(config, policy)
     servers = config.tools.mcp.items()
     prefixes = [each for alias, server in servers for each in prefixes_of(alias, server)]
@@ -160,6 +164,19 @@ def look_at_demands(
             "approver"
         )
     yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
+
+
+def demand_passkeys(config: Config, policy: Policy) -> None:
+    """See to it that what a policy demands can be given.
+
+    Raises:
+        DocumentError: a rule demands a passkey, and there is nothing that could verify one: what
+            it asks about could only expire.
+    """
+    rule = next((each for each in policy.rules if each.decision.passkey), None)
+    if rule is not None and find_spec("fido2") is None:
+        text = f"its approval takes a passkey, which takes a package: {how_to_install('passkeys')}"
+        raise DocumentError(file_of(config, policy), text, line=rule.line)
 
 
 def look_at_sums(

@@ -228,16 +228,17 @@ class Policy:
         return known
 
 
-def order_of(rule: Rule) -> tuple[int, int, bool, int]:
+def order_of(rule: Rule) -> tuple[int, int, bool, bool, int]:
     """Sort rules by action, after them defaults, each in the order of the file.
 
     Of the rules that ask, those that demand the most come first: a plain one above them in the file
-    must not spare a request the second person or the code.
+    must not spare a request the second person, the passkey or the code.
     """
     decision = rule.decision
     if rule.is_default:
-        return 3, 0, False, rule.number
-    return ORDER[decision.action], -decision.approvers, not decision.code, rule.number
+        return 3, 0, False, False, rule.number
+    more = not decision.passkey, not decision.code
+    return ORDER[decision.action], -decision.approvers, *more, rule.number
 
 
 def hint(meant: Iterable[str], names: Iterable[str]) -> str:

@@ -34,6 +34,7 @@ from agentgate_proto.errors import (
     NotSupported,
     OutcomeUnknown,
     OverBudget,
+    PasskeyNeeded,
     ProtocolError,
     RateLimited,
     RelayLoop,
@@ -73,6 +74,7 @@ KINDS = {
     -32016: ModelFailed,
     -32017: LoginFailed,
     -32018: RelayLoop,
+    -32019: PasskeyNeeded,
 }
 
 JSON_RPC_SECTION_5_1 = {

@@ -80,9 +80,11 @@ class NtfySender:
         self.backend = HttpBackend(options_of(config))
 
     def buttons(self, view: ApprovalView) -> tuple[Button, ...]:
-        """The buttons of an approval: a code can't be typed here, so such a one can be denied."""
+        """The buttons of an approval: no code can be typed here, and nothing signed: one that
+        takes that can be denied."""
         deny = Button("Deny", approve=False)
-        return (deny,) if view.needs_code else (Button("Approve", approve=True), deny)
+        takes_more = view.needs_code or view.needs_passkey
+        return (deny,) if takes_more else (Button("Approve", approve=True), deny)
 
     async def send(self, place: Place, notification: Notification) -> None:
         """Publish a message; see :class:`~agentgate_server.approvals.push.sender.Sender`."""
