@@ -56,12 +56,12 @@ top:
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
   ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
   ``principal_methods`` for who may connect, ``console_methods`` for who is logged in,
-  ``audit_methods`` for looking back.
+  ``audit_methods`` for looking back, ``passkey_methods`` for what people sign with.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
-  taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what
-  runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is told), ``collecting``
-  (what was missed), ``abandoning`` (what nobody may run any more);
+  taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``demands`` (what that
+  takes), ``lifecycle`` (what runs), ``withdrawing`` (what is not wanted any more), ``delivery``
+  (who is told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
   ``live`` for what is under way, ``steps`` for what comes next of it, ``journal`` for what is
@@ -79,8 +79,8 @@ top:
   ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``mute``, ``console_row``, ``console_session``, ``cutting``,
-  ``filling``,
+  ``retention``, ``naming``, ``mute``, ``passkey``, ``console_row``, ``console_session``,
+  ``cutting``, ``filling``,
   ``edit`` and ``difference``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is

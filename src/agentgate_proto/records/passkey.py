@@ -8,7 +8,6 @@ has the audit can tell that from the entry alone.
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Annotated
@@ -124,7 +123,7 @@ def from_base64url(text: str) -> bytes:
     """
     try:
         data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except (UnicodeEncodeError, binascii.Error):
+    except ValueError:
         raise ValueError("it is no base64url") from None
     if to_base64url(data) != text:
         raise ValueError("it is no base64url without padding")

@@ -26,6 +26,7 @@ from agentgate_proto.records.console_session import ConsoleSessionView
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
+from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
 from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
@@ -37,6 +38,14 @@ from agentgate_proto.rpc.console_methods import (
 )
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
+from agentgate_proto.rpc.passkey_methods import (
+    ApprovalChallenge,
+    ChallengeMade,
+    ListPasskeys,
+    PasskeyList,
+    PasskeyRow,
+    RemovePasskey,
+)
 from agentgate_proto.rpc.principal_methods import (
     ListPrincipals,
     MakeToken,
@@ -229,6 +238,8 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         word: what the person says to the agent with it.
         edit: with a yes: what it is a yes to instead of what was asked. The policy is asked about
             that, and what it denies goes on waiting as it was asked (-32003).
+        passkey: what the approver's passkey has signed, see ``approval_challenge``, where the
+            approval needs that to say yes.
     """
 
     id: Name
@@ -237,6 +248,7 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     grant: GrantTerms | None = None
     word: Words = ""
     edit: EditTerms | None = None
+    passkey: PasskeyAssertion | None = None
 
 
 class ApprovalList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -406,6 +418,9 @@ METHODS: dict[str, Method] = {
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
+        Method("approval_challenge", ApprovalChallenge, ChallengeMade, PEOPLE),
+        Method("list_passkeys", ListPasskeys, PasskeyList, PEOPLE),
+        Method("remove_passkey", RemovePasskey, PasskeyRow, PEOPLE),
         Method("list_grants", ListGrants, GrantList, PEOPLE),
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
         Method("preview_edit", PreviewEdit, EditPreview, PEOPLE),

@@ -36,6 +36,7 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
+from agentgate_proto.rpc.passkey_methods import ApprovalChallenge, ListPasskeys, RemovePasskey
 from agentgate_proto.rpc.results import GrantWords, ToolList, ToolRow
 from agentgate_proto.rpc.tool_methods import ProvideTools
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
@@ -49,6 +50,7 @@ from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing, Task, tool_rows
 from agentgate_server.gate.nearest import OF_SESSION, unknown_for
 from agentgate_server.gate.operator_calls import OperatorCalls
+from agentgate_server.gate.passkey_calls import PasskeyCalls
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
@@ -89,6 +91,7 @@ class Calls:
 
     Attributes:
         operators: answers those who look after the gateway; None: nobody does.
+        passkeys: answers those who sign.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Calls:
         self.explainer = explainer
         self.epoch = epoch
         self.operators: OperatorCalls | None = None
+        self.passkeys = PasskeyCalls(desk.signing, spawn)
         self.spawn = spawn
         self.charged = charged
         self.console = console
@@ -198,6 +202,7 @@ class Calls:
                     grant=params.grant,
                     word=params.word,
                     edit=params.edit,
+                    passkey=params.passkey,
                 )
             case ListGrants(before=before):
                 answer_with(reply, lambda: self.desk.listed_grants(before))
@@ -385,6 +390,8 @@ class Calls:
     ) -> None:
         if isinstance(params, ListConsoleSessions | RevokeConsoleSession):
             self.console.take(principal, params, reply)
+        elif isinstance(params, ApprovalChallenge | ListPasskeys | RemovePasskey):
+            self.passkeys.take(principal, params, reply)
         elif self.operators is None:
             reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
         else:

@@ -209,6 +209,8 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "revoke_grant": {"id": "g"},
         "mute_agent": {"agent": "evil"},
         "explain_request": {"tool": "t"},
+        "approval_challenge": {"id": "a", "decision": "approve"},
+        "remove_passkey": {"id": "Y3JlZA"},
         "make_token": {"name": "garden", "role": "agent"},
         "revoke_token": {"name": "garden"},
         "send_message": {"session": "s", "text": "hi", "message_id": "m"},
