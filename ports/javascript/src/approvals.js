@@ -79,7 +79,9 @@ class ApprovalWatch {
       }
       if (round === this.#round) this.#take(listed, page.more === true);
     } catch (error) {
-      if (round === this.#round) this.#reader.failed?.(error);
+      if (round !== this.#round) return;
+      this.#news = null;
+      this.#reader.failed?.(error);
     }
   }
 

@@ -32,14 +32,15 @@ export const secondsLeft = (iso) => (Date.parse(iso) - Date.now()) / 1_000;
 /**
  * How much time is left, in words: "4 min 10 s".
  * @param {string} iso RFC 3339
+ * @param {boolean} [isRough] in whole minutes
  */
-export function left(iso) {
+export function left(iso, isRough = false) {
   const seconds = Math.ceil(secondsLeft(iso));
   if (Number.isNaN(seconds)) return "";
   if (seconds <= 0) return "over";
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 10 && seconds % 60) return `${minutes} min ${seconds % 60} s`;
+  if (!isRough && minutes < 10 && seconds % 60) return `${minutes} min ${seconds % 60} s`;
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return minutes % 60 && hours < 10 ? `${hours} h ${minutes % 60} min` : `${hours} h`;

@@ -1,13 +1,18 @@
 /** The Inbox: what waits for a person, oldest first; below it, what was settled today. */
 
 import { announce } from "../elements/announce.js";
-import { ago, everySecond, left, secondsLeft } from "../elements/time.js";
+import { everySecond, left, secondsLeft } from "../elements/time.js";
 import { address, empty, go, head, Page } from "../page.js";
 import { classMap, guard, html, nothing, repeat } from "../vendor/lit.js";
 
 const SETTLED_SHOWN_MAX = 50;
 const WIDE = matchMedia("(min-width: 900px)");
 const LAST_MINUTE_S = 60;
+/** Rows that are made anew together. */
+const BLOCK_ROWS = 50;
+const ARRIVALS_SPARE = 1_000;
+/** How often times in the list are written anew that are told in minutes. */
+const ROUGH_MS = 10_000;
 
 /** @typedef {Record<string, any>} Approval */
 
@@ -26,6 +31,9 @@ export default class Inbox extends Page {
     this.ends = [];
     /** Which in the list the open one is, or was. */
     this.openAt = 0;
+    /** In which order approvals came to this list. @type {Map<string, number>} */
+    this.arrivals = new Map();
+    this.lastArrival = 0;
   }
 
   connectedCallback() {
@@ -193,7 +201,7 @@ export default class Inbox extends Page {
   #list(waiting, settled, open) {
     return html`<div class="inbox-list">
       ${waiting.length
-        ? html`<ul aria-label="Waiting, oldest first">${repeat(waiting, ({ id }) => id, (view) => this.#row(view, view === open))}</ul>`
+        ? html`<ul aria-label="Waiting, oldest first">${this.#rows(waiting, open)}</ul>`
         : html`<p class="muted inbox-none">Nothing waits. What was settled today is below.</p>`}
       ${settled.length
         ? html`<h2 class="rail-title">Settled today</h2>
@@ -202,13 +210,50 @@ export default class Inbox extends Page {
     </div>`;
   }
 
+  /**
+   * The rows in blocks, of which only those are made anew in which something is: one more among thousands costs one
+   * block.
+   * @param {Approval[]} waiting @param {Approval | undefined} open
+   */
+  #rows(waiting, open) {
+    /** @type {Map<number, Approval[]>} */
+    const blocks = new Map();
+    for (const view of waiting) {
+      let arrival = this.arrivals.get(view.id);
+      if (arrival === undefined) this.arrivals.set(view.id, (arrival = ++this.lastArrival));
+      const block = Math.floor(arrival / BLOCK_ROWS);
+      const views = blocks.get(block);
+      if (views) views.push(view);
+      else blocks.set(block, [view]);
+    }
+    if (this.arrivals.size > 2 * waiting.length + ARRIVALS_SPARE) {
+      for (const id of this.arrivals.keys()) if (!this.gateway.waiting.has(id)) this.arrivals.delete(id);
+    }
+    return repeat(
+      blocks,
+      ([block]) => block,
+      ([, views]) => {
+        const isLast = views.some(({ expires_at: at }) => secondsLeft(at) < LAST_MINUTE_S + 1);
+        const tick = Math.floor(Date.now() / (isLast ? 1_000 : ROUGH_MS));
+        const isOpen = open && views.includes(open) ? open.id : "";
+        return guard([tick, isOpen, ...views], () =>
+          repeat(
+            views,
+            ({ id }) => id,
+            (view) => this.#row(view, view === open),
+          ),
+        );
+      },
+    );
+  }
+
   /** @param {Approval} view @param {boolean} isOpen */
   #row(view, isOpen) {
     const isWaiting = view.status === "waiting";
-    const time = isWaiting ? left(view.expires_at) : ago(view.decided_at || view.created_at);
+    const isLast = isWaiting && secondsLeft(view.expires_at) < LAST_MINUTE_S;
+    const time = isWaiting ? left(view.expires_at, !isLast) : "";
     return html`<li>
       ${guard([view, isOpen, time], () => {
-        const isLast = isWaiting && secondsLeft(view.expires_at) < LAST_MINUTE_S;
         return html`<a
           class=${classMap({ "inbox-row": true, over: !isWaiting })}
           href=${address("inbox", view.id)}
