@@ -73,7 +73,7 @@ export class ApprovalCard extends LitElement {
     this.sizes.observe(this);
     if (this.parentElement) this.sizes.observe(this.parentElement);
     this.unticked = everySecond(() => this.#isWaiting && this.requestUpdate());
-    this.#hold();
+    this.hold();
   }
 
   disconnectedCallback() {
@@ -101,7 +101,7 @@ export class ApprovalCard extends LitElement {
     this.shownId = this.view.id;
     Object.assign(this, { whole: null, comparison: null, problem: "", hint: "", busy: "" });
     Object.assign(this, { isSpeaking: false, isCodeMissing: false });
-    this.#hold();
+    this.hold();
     if (!this.#isWaiting) return;
     if (this.view.shortened?.length) this.#fetchWhole();
     this.#compare();
@@ -130,13 +130,15 @@ export class ApprovalCard extends LitElement {
 
   // Under the hand
 
-  #hold() {
+  /** It stands somewhere else now: let nobody press what they have not seen. */
+  hold() {
     this.stillUntil = performance.now() + STILL_MS;
     this.place = this.#placeNow();
   }
 
+  /** Where it stands, whatever people have scrolled. */
   #placeNow() {
-    return this.getBoundingClientRect().top + scrollY;
+    return this.getBoundingClientRect().top + scrollY + (this.closest("[role=log]")?.scrollTop ?? 0);
   }
 
   #mayHaveMoved() {

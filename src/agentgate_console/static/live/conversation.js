@@ -97,9 +97,10 @@ export class Conversation extends LitElement {
   #keepUp() {
     const log = this.#log;
     if (!log || this.isAway) return;
-    const card = log.querySelector("approval-card")?.parentElement;
-    const top = card ? card.offsetTop : Infinity;
+    const card = /** @type {any} */ (log.querySelector("approval-card"));
+    const top = card ? card.parentElement.offsetTop : Infinity;
     log.scrollTop = Math.min(top, log.scrollHeight - log.clientHeight);
+    if (Math.abs(log.scrollTop - this.scrolledTo) > 1) card?.hold?.();
     this.scrolledTo = log.scrollTop;
   }
 
