@@ -7,6 +7,9 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 from tests.console.house import House
 
+SLOW_MS = 20_000
+"""However busy the machine is."""
+
 STILL = """() => {
   const card = document.querySelector("approval-card");
   return Boolean(card) && performance.now() > card.stillUntil;
@@ -21,7 +24,7 @@ def card(page: Page) -> Locator:
 
 def look(page: Page) -> Locator:
     """Wait until the open approval takes an answer, and return it."""
-    expect(card(page).get_by_role("button", name="Deny")).to_be_visible()
+    expect(card(page).get_by_role("button", name="Deny")).to_be_visible(timeout=SLOW_MS)
     page.wait_for_function(STILL)
     return card(page)
 

@@ -34,7 +34,7 @@ POLICY = {
 
 CONFIG: dict[str, Any] = {
     "principals": PEOPLE,
-    "tools": {"python": ["tests.console.tools"]},
+    "tools": {"python": ["tests.console.tools"], "args_bytes_max": 100_000},
     "sessions": {
         "models": {
             "rehearsal": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 from tests.console.hands import asked, card, expect_nothing_waits, look, press
 from tests.console.house import OPERATOR_TOKEN, OWNER_TOKEN, SECOND_TOKEN, House
 from tests.console.watched import Watched
@@ -129,3 +129,18 @@ def test_what_comes_while_one_reads_is_announced_and_takes_no_focus(
     expect(page.get_by_role("list", name="Waiting").get_by_role("listitem")).to_have_count(2)
     expect(page.get_by_role("status").filter(has_text="write_note").first).to_be_attached()
     expect(deny).to_be_focused()
+
+
+def test_on_a_phone_the_list_leads_to_the_card_and_the_card_back(
+    house: House, browser: Browser
+) -> None:
+    phone = Watched(browser, house, viewport={"width": 360, "height": 740}, has_touch=True)
+    row = asked(house, "write_note", text="for a phone")
+    page = phone.open(token=OWNER_TOKEN)
+    page.get_by_role("list", name="Waiting").get_by_role("link").tap()
+    look(page)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    page.get_by_role("main").get_by_role("link", name="Inbox").tap()
+    expect(page.get_by_role("list", name="Waiting")).to_be_visible()
+    phone.close()
+    house.decide(row["id"], "deny")
