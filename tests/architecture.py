@@ -128,6 +128,7 @@ OTHERS: Floor = {
     "agentgate_console/static/": "what the gateway serves to browsers: the shell of the console",
     "agentgate_console/static/elements/": "parts that pages share: dialogs, tables, times, charts",
     "agentgate_console/static/live/": "what the pages of sessions are made of",
+    "agentgate_console/static/operating/": "what the pages of operators are made of",
     "agentgate_console/static/pages/": "its pages, one file each, loaded when they are opened",
     "agentgate_console/static/vendor/": "libraries of others, with their licences and hashes",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",

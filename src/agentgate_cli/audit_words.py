@@ -130,6 +130,20 @@ def login(entry: Entry) -> str:
     return f"login failed{where}{often}"
 
 
+def console_login(entry: Entry) -> str:
+    """Say who has logged in at the console, how and from where."""
+    where = f" from {printable(text_of(entry, 'address'))}" if entry.get("address") else ""
+    how = printable(text_of(entry, "detail"))
+    return f"{printable(text_of(entry, 'principal'))} logged in at the console {how}{where}"
+
+
+def console_logout(entry: Entry) -> str:
+    """Say whose login at the console is over, and why."""
+    who, by_whom = printable(text_of(entry, "principal")), text_of(entry, "approver")
+    why = f"by {printable(by_whom)}" if by_whom else printable(text_of(entry, "detail"))
+    return f"login of {who} at the console ended: {why}"
+
+
 def run_ended(entry: Entry) -> str:
     """Say how a run ended, and what it cost."""
     from agentgate_cli.figures import dollars
@@ -170,6 +184,8 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "agent.unmuted": (str, lambda entry: f"no longer muted, {by(entry)}"),
     "login.failed": (bad, login),
     "agent.login_failed": (bad, login),
+    "console.login": (str, console_login),
+    "console.logout": (str, console_logout),
     "gateway.started": (str, lambda e: f"started, version {printable(text_of(e, 'version'))}"),
     "gateway.stopped": (str, lambda _: "stopped"),
     "policy.loaded": (str, policy_loaded),

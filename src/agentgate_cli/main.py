@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "agents": ("agentgate_cli.agents:agents", "List named agents, and hash their passwords."),
     },
     "As a person": {
+        "console": ("agentgate_cli.console:console", "Open the console in your browser."),
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),
         "grants": ("agentgate_cli.grants:grants", "See and end approvals that cover more."),
     },

@@ -25,8 +25,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``requests.read``, ``requests.withdrawn``, ``requests.repeated``, ``grant.made``,
             ``grant.used``,
             ``grant.revoked``, ``agent.muted``, ``agent.unmuted``, ``login.failed``,
-            ``agent.login_failed``, ``passkey.added``, ``passkey.removed``,
-            ``passkey.refused``, ``gateway.started``,
+            ``agent.login_failed``, ``console.login``, ``console.logout``, ``passkey.added``,
+            ``passkey.removed``, ``passkey.refused``, ``gateway.started``,
             ``gateway.stopped``, ``gateway.restored``, ``policy.loaded``, ``token.added``,
             ``token.revoked``,
             ``tool.accepted``, ``tool.dropped``, ``audit.dropped``, ``audit.broken``,
@@ -70,7 +70,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         address: where a login came from.
         count: how many times it happened.
         name, sha256: a file, and what its bytes were; of ``tool.accepted`` an MCP server, and the
-            pin of its tool.
+            pin of its tool; of ``console.login`` and ``console.logout`` the login's id.
         version, detail: more words about it.
         upto, upto_hash: the last entry that retention dropped, and its hash; of ``audit.broken``
             the head that was kept, if there was one.
