@@ -50,8 +50,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 @click.option("--no-open", is_flag=True, help="Print the link, and open no browser.")
 @json_option
 @gateway_options
-@click.pass_context
-def console(ctx: click.Context, no_open: bool, as_json: bool, **options: Any) -> int:
+def console(no_open: bool, as_json: bool, **options: Any) -> int:
     """Open the console in your browser, where you are logged in.
 
     It prints a link that logs in once, within five minutes, and opens it where there is a screen.
@@ -64,6 +63,7 @@ def console(ctx: click.Context, no_open: bool, as_json: bool, **options: Any) ->
       agent-gate console --no-open --url wss://gate.example
       agent-gate console sessions
     """
+    ctx = click.get_current_context()
     if ctx.invoked_subcommand is not None:
         typed = [name for name in ctx.params if is_typed(ctx, name)]
         if typed:

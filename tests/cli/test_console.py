@@ -31,10 +31,9 @@ def log_in(url: str) -> tuple[int, str]:
 def test_a_link_logs_in_and_the_login_is_listed_and_ended(gateway: Served) -> None:
     nobody = gateway.as_owner("console", "sessions")
     assert (nobody.returncode, nobody.stdout) == (0, "")
-    assert "nobody is logged in at the console" in nobody.stderr
     shown = gateway.as_owner("console", "--no-open")
     assert shown.returncode == 0, shown.stderr
-    assert "good for one login, for 5m" in shown.stderr
+    assert "good for one login, for 5 min" in shown.stderr
     url = shown.stdout.strip()
     assert log_in(url) == (200, "owner")
     status, why = log_in(url)
