@@ -27,6 +27,7 @@ from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
+from agentgate_client.looking_back import LookingBack
 from agentgate_client.operating import Operating
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
@@ -57,7 +58,7 @@ watch forgets them all and asks for a fresh list when it is looked at again."""
 Decision = Literal["approve", "deny"]
 
 
-class ApprovalsClient(Operating, Client):
+class ApprovalsClient(Operating, LookingBack, Client):
     """An approver's connection to a gateway, for a token with the role approver or operator.
 
     Connecting, closing, state and health are as for

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agentgate_server.gate.auditing import AuditDesk
 from agentgate_server.gate.gate import Gate
+from agentgate_server.gate.looking_back import LookingBack
 from agentgate_server.gate.operator_calls import OperatorCalls
 from agentgate_server.gate.principals import PrincipalDesk
 from agentgate_server.secrets.masking import Masker
@@ -23,4 +24,13 @@ def serve_operators(gate: Gate, database: Path, masker: Masker) -> None:
         gate.authenticator, lambda: gate.reloader.config, gate.calls.spawn, gate.utc
     )
     audit = AuditDesk(database, lambda: gate.audit.found.head_file, masker, gate.calls.spawn)
-    gate.calls.operators = OperatorCalls(principals, audit, gate.upstreams)
+    looking_back = LookingBack(
+        gate.desk,
+        gate.judge,
+        masker,
+        ask=gate.writer.ask,
+        warnings=gate.reloader.warnings,
+        spawn=gate.calls.spawn,
+        utc=gate.utc,
+    )
+    gate.calls.operators = OperatorCalls(principals, audit, looking_back, gate.upstreams)

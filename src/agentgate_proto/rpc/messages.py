@@ -54,6 +54,14 @@ from agentgate_proto.rpc.principal_methods import (
     TokenMade,
     TokenRevoked,
 )
+from agentgate_proto.rpc.replay_methods import (
+    ApprovalCompared,
+    CallsReplayed,
+    CompareApproval,
+    PolicyRead,
+    ReadPolicy,
+    ReplayCalls,
+)
 from agentgate_proto.rpc.results import (
     CancelResult,
     EditPreview,
@@ -428,6 +436,9 @@ METHODS: dict[str, Method] = {
         Method("mute_agent", MuteAgent, MuteView, PEOPLE),
         Method("list_mutes", ListMutes, MuteList, PEOPLE),
         Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
+        Method("replay_calls", ReplayCalls, CallsReplayed, PEOPLE, alone=True),
+        Method("compare_approval", CompareApproval, ApprovalCompared, PEOPLE, alone=True),
+        Method("read_policy", ReadPolicy, PolicyRead, OPERATORS),
         Method("reload", Reload, ReloadReport, OPERATORS),
         Method("list_console_sessions", ListConsoleSessions, ConsoleSessionList, PEOPLE),
         Method("revoke_console_session", RevokeConsoleSession, ConsoleSessionView, PEOPLE),

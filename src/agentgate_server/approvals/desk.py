@@ -307,13 +307,22 @@ class Desk:
             LookupError: the approval does not wait for an answer.
             ValueError: no such grant can be given with it; the text says why.
         """
+        return self.masker.grant(self.grant_with(rid, terms, now, edit))[1]
+
+    def grant_with(
+        self, rid: str, terms: GrantTerms, now: float, edit: EditTerms | None = None
+    ) -> Grant:
+        """Make the grant that would be given with this approval, secrets and all; none is given.
+
+        Args, and what is raised, are those of :meth:`preview`.
+        """
         record = self.ledger.approval(rid)
         if record is None:
             raise LookupError(NOT_WAITING)
         if edit is not None:
             made = self.editor.edited(record, edit)
             record = msgspec.structs.replace(record, edit=made).as_approved
-        return self.masker.grant(grant_of(record, terms, "", "", now))[1]
+        return grant_of(record, terms, "", "", now)
 
     def revoke(
         self, grant_id: str, *, approver: str, channel: str, now: float, reply: Reply

@@ -8,8 +8,10 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.audit_methods import ListAudit, VerifyAudit
 from agentgate_proto.rpc.principal_methods import ListPrincipals, MakeToken, RevokeToken
+from agentgate_proto.rpc.replay_methods import CompareApproval, ReadPolicy, ReplayCalls
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_server.gate.auditing import AuditDesk
+from agentgate_server.gate.looking_back import LookingBack
 from agentgate_server.gate.principals import PrincipalDesk
 from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.sockets.replies import Reply, answer_with
@@ -21,12 +23,18 @@ class OperatorCalls:
     Args:
         principals: who may connect.
         audit: what happened.
+        looking_back: says what would have been.
         upstreams: the gateways behind this one, if there are any.
     """
 
     def __init__(
-        self, principals: PrincipalDesk, audit: AuditDesk, upstreams: OpenUpstreams | None
+        self,
+        principals: PrincipalDesk,
+        audit: AuditDesk,
+        looking_back: LookingBack,
+        upstreams: OpenUpstreams | None,
     ) -> None:
+        self._looking_back = looking_back
         self._principals = principals
         self._audit = audit
         self._upstreams = upstreams
@@ -46,6 +54,8 @@ class OperatorCalls:
                 self._audit.look_back(params, reply)
             case VerifyAudit():
                 self._audit.verify(params, reply)
+            case ReplayCalls() | CompareApproval() | ReadPolicy():
+                self._looking_back.answer(principal, params, reply)
             case ListUpstreams():
                 rows = self._upstreams.rows() if self._upstreams is not None else []
                 reply.result(UpstreamList(rows))

@@ -141,6 +141,14 @@ class Reloader:
                 return self._refuse([str(error)], warnings)
             return self._put_in_force(config, policy, [*found, *warnings], restart)
 
+    def warnings(self) -> list[str]:
+        """Say what an operator should know of what is in force. It takes a thread."""
+        policy, principals = self.judge.policy, self.authenticator.tokens.principals
+        try:
+            return self._look(self.config, policy, principals)
+        except DocumentError as error:
+            return [str(each) for each in (error, *error.others)]
+
     def _read(self) -> tuple[Config, Policy, list[str]]:
         config = self.config if self._load_config is None else self._load_config()
         policy = self.judge.policy if self._load_policy is None else self._load_policy(config)

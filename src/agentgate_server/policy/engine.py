@@ -46,6 +46,7 @@ class Policy:
     Attributes:
         name: what decisions call the file.
         digest: SHA-256 of the file in hex; "": it is none.
+        text: the file as it was read; "": it is none.
         rules: its rules in the order in which they are tried.
         resolver: looks up what areas, groups and other indirect names stand for.
     """
@@ -56,10 +57,12 @@ class Policy:
         *,
         name: str = "permissions.yaml",
         digest: str = "",
+        text: str = "",
         resolver: Resolver | None = None,
     ) -> None:
         self.name = name
         self.digest = digest
+        self.text = text
         self.rules = sorted(rules, key=order_of)
         self.resolver = resolver
         self.rates = Rates()
@@ -80,6 +83,12 @@ class Policy:
         """Whether nobody is asked what indirect names stand for, besides the file itself."""
         resolver = self.resolver
         return resolver is None or (isinstance(resolver, Members) and resolver.other is None)
+
+    def sees_as(self, other: Policy) -> None:
+        """Ask the same as another policy what indirect names stand for."""
+        known = other.resolver.other if isinstance(other.resolver, Members) else other.resolver
+        if known is not None:
+            self.resolve_by(known)
 
     @classmethod
     def load(cls, path: Path, *, resolver: Resolver | None = None) -> Policy:
@@ -113,7 +122,8 @@ class Policy:
         rules = compile_rules(document, form, name)
         if form.members:
             resolver = Members(form.members, resolver)
-        return cls(rules, name=name, digest=document.digest, resolver=resolver)
+        digest, text = document.digest, document.text
+        return cls(rules, name=name, digest=digest, text=text, resolver=resolver)
 
     def decide(
         self,

@@ -211,6 +211,8 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "explain_request": {"tool": "t"},
         "approval_challenge": {"id": "a", "decision": "approve"},
         "remove_passkey": {"id": "Y3JlZA"},
+        "replay_calls": {"policy": "rules: []"},
+        "compare_approval": {"id": "a"},
         "make_token": {"name": "garden", "role": "agent"},
         "revoke_token": {"name": "garden"},
         "send_message": {"session": "s", "text": "hi", "message_id": "m"},
