@@ -103,14 +103,15 @@ class ConsoleApp extends LitElement {
   }
 
   /** Tell of what is asked, once. @param {import("./gateway.js").Approval} view */
-  async #arrived({ id, status, agent, tool }) {
+  async #arrived(view) {
+    const { id, status, agent, tool } = view;
     if (status !== "waiting" || this.told.has(id)) return;
     this.told.add(id);
     if (this.told.size > TOLD_MAX) this.told.delete(/** @type {string} */ (this.told.values().next().value));
     announce(`${agent} asks for ${tool}.`);
     if (document.hidden && globalThis.Notification?.permission === "granted") {
       const { notify } = await import("./elements/notify.js");
-      notify(`${agent} asks`, tool, id);
+      notify(/** @type {any} */ (view), this.gateway.waiting.size);
     }
   }
 
@@ -128,6 +129,7 @@ class ConsoleApp extends LitElement {
     this.name = entry.name;
     this.requestUpdate();
     try {
+      if (entry.name !== "inbox") await (await import("./elements/styled.js")).pagesStyled();
       const { default: kind } = await import(`./pages/${entry.name}.js`);
       if (this.name !== entry.name || !gateway.who) return;
       const tag = `page-${entry.name}`;

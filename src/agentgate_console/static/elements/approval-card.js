@@ -7,12 +7,15 @@ import { html, LitElement, nothing } from "../vendor/lit.js";
 import { GatewayError, messageOf } from "../gateway.js";
 import { announce } from "./announce.js";
 import { factsOf, resultOf } from "./approval-facts.js";
-import "./json.js";
+import { isRounded } from "./json.js";
 import { saidBy, shown } from "./shown.js";
-import { styled } from "./styled.js";
+import { pagesStyled, styled } from "./styled.js";
 import { everySecond, left, secondsLeft } from "./time.js";
 
-await styled(new URL("approval-card.css", import.meta.url).href);
+await Promise.all([pagesStyled(), styled(new URL("approval-card.css", import.meta.url).href)]);
+
+/** @type {string[]} */
+const NONE = [];
 
 /** For so long what has just come, or has just changed its place, takes no click and no key. */
 const STILL_MS = 500;
@@ -302,7 +305,8 @@ export class ApprovalCard extends LitElement {
       <section class="stack tight">
         <h3 class="muted small-text">The exact call</h3>
         <p class="mono call-name">${shown(view.tool)}</p>
-        <json-view label="Its arguments" .value=${view.args} .defaults=${view.defaults ?? []}></json-view>
+        <json-view label="Its arguments" .value=${view.args} .defaults=${view.defaults ?? NONE}></json-view>
+        ${isRounded(view.args) ? html`<p class="small-text">In full: <span class="mono">${shown(view.signature)}</span></p>` : nothing}
       </section>
       ${factsOf(view, this.comparison)}
       ${this.#isWaiting ? this.#answers(view, needsCode) : nothing}

@@ -1,6 +1,9 @@
 /** Dialogs: modal, closed by Esc, with the focus back where it was. */
 
 import { html, render } from "../vendor/lit.js";
+import { pagesStyled } from "./styled.js";
+
+await pagesStyled();
 
 /**
  * Open a dialog.

@@ -36,8 +36,8 @@ export function editDialog(gateway, view) {
 
   /** What is changed; null: nothing, or something that is no JSON. */
   function edit() {
-    /** @type {Record<string, unknown>} */
-    const set = {};
+    /** Own members, whatever their names. @type {Map<string, unknown>} */
+    const set = new Map();
     const unset = [];
     let isWrong = false;
     for (const field of fields) {
@@ -49,14 +49,14 @@ export function editDialog(gateway, view) {
       try {
         const value = field.isText ? field.text : JSON.parse(field.text);
         if (field.isNew && !field.name) continue;
-        if (field.isNew || JSON.stringify(value) !== JSON.stringify(field.was)) set[field.name] = value;
+        if (field.isNew || JSON.stringify(value) !== JSON.stringify(field.was)) set.set(field.name, value);
       } catch {
         field.error = 'This is no JSON: a text needs quotes, as in "warm".';
         isWrong = true;
       }
     }
-    if (isWrong || (!Object.keys(set).length && !unset.length)) return null;
-    return { ...(Object.keys(set).length ? { set } : {}), ...(unset.length ? { unset } : {}) };
+    if (isWrong || (!set.size && !unset.length)) return null;
+    return { ...(set.size ? { set: Object.fromEntries(set) } : {}), ...(unset.length ? { unset } : {}) };
   }
 
   async function ask() {

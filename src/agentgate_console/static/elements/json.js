@@ -43,6 +43,9 @@ export class JsonView extends LitElement {
    */
   #value(value, place, depth) {
     if (typeof value === "string") return this.#text(value, place);
+    if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      return html`${value} <span class="tag warn">rounded by this page</span>`;
+    }
     if (value === null || typeof value !== "object") return String(value);
     if (depth >= DEPTH_MAX) return this.#text(JSON.stringify(value), place);
     return this.#members(value, place, depth);
@@ -89,6 +92,16 @@ export class JsonView extends LitElement {
     const open = () => (this.whole = new Set([...this.whole, place]));
     return html` <button type="button" class="button quiet small" @click=${open}>Show ${what}</button>`;
   }
+}
+
+/**
+ * Whether a value holds a number that the page can't show exactly.
+ * @param {unknown} value
+ * @returns {boolean}
+ */
+export function isRounded(value) {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(isRounded);
 }
 
 customElements.define("json-view", JsonView);

@@ -2,21 +2,29 @@
 
 import { go } from "../page.js";
 
+/** However many ask at once, there is one notification in this time. */
+const PAUSE_MS = 5_000;
+
+let lastAt = -PAUSE_MS;
+
 /**
  * Tell of an approval: who asks, and for which tool; what exactly is for the page.
- * @param {string} title
- * @param {string} body
- * @param {string} id the same again takes the place of the one before
+ * @param {{id: string, agent: string, tool: string}} view
+ * @param {number} count how many wait
  */
-export function notify(title, body, id) {
+export function notify({ id, agent, tool }, count) {
+  if (performance.now() - lastAt < PAUSE_MS) return;
+  lastAt = performance.now();
+  const title = count > 1 ? `${count} wait for you` : `${agent} asks`;
+  const body = count > 1 ? `The newest: ${agent} asks for ${tool}` : tool;
   try {
-    const shown = new Notification(title, { body, tag: id, icon: "icon.svg" });
+    const shown = new Notification(title, { body, tag: "agentgate", icon: "icon.svg" });
     shown.addEventListener("click", () => {
       focus();
       go("inbox", id);
       shown.close();
     });
   } catch {
-    // Phones take them from a service worker only: that is for the worker then
+    // Phones take them from a service worker only
   }
 }

@@ -20,3 +20,6 @@ export function styled(url) {
   }
   return done;
 }
+
+/** The sheet of what pages are made of besides the shell. */
+export const pagesStyled = () => styled(new URL("../pages.css", import.meta.url).href);

@@ -2,6 +2,9 @@
 
 import { announce } from "./announce.js";
 import { pieces } from "./odd.js";
+import { pagesStyled } from "./styled.js";
+
+await pagesStyled();
 
 const SHOWN_MS = 5_000;
 const SHOWN_MAX = 2;

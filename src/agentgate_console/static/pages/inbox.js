@@ -157,8 +157,16 @@ export default class Inbox extends Page {
     const next = waiting[Math.min(this.openAt, waiting.length - 1)];
     if (WIDE.matches && next) this.#choose(next.id);
     else go("inbox");
-    if (!next) this.chosen = "";
+    if (next) announce(`Next: ${next.agent} asks for ${next.tool}.`);
+    else this.#nothingLeft();
   };
+
+  /** The card is gone, and the focus with it. */
+  async #nothingLeft() {
+    this.chosen = "";
+    await this.updateComplete;
+    if (document.activeElement === document.body) this.querySelector("h1")?.focus();
+  }
 
   // What is seen
 
