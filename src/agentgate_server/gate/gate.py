@@ -257,7 +257,7 @@ class Gate:
         )
         made: list[Face] = [self.web, *(make(around) for make in faces)]
         if console is not None:
-            self.logins.idle_s = console.idle_s
+            self.logins.idle_s, self.web.console = console.idle_s, console.path
             lets = self.authenticator
             made.append(ConsoleFace(console, self.logins, lets, self._spawn, monotonic))
         self.faces = FaceRouter(made, self.web, entrance)

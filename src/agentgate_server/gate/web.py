@@ -61,6 +61,7 @@ class Web:
         metrics: what /metrics answers with; None: there is no such path.
         metrics_are_public: without a token, too.
         face_names: the faces that are on; clients of some look for words of theirs in /health.
+        console: the path of the console in the browser, or "".
         runs: how many runs of sessions are under way.
     """
 
@@ -91,6 +92,7 @@ class Web:
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
         self.face_names: Collection[str] = ()
+        self.console = ""
         self.runs: Callable[[], int] = lambda: 0
         self._clock = time.monotonic
         self._started = self._clock()
@@ -103,7 +105,7 @@ class Web:
             self._waiting[peer.number].cancel()
         if not isinstance(event, HttpRequested):
             return  # this face has no WebSockets
-        asked = http_api.read_request(event)
+        asked = http_api.read_request(event, self.console)
         if isinstance(asked, http_api.Health | http_api.Reply | http_api.TakeAnswer):
             pause = self._strangers.queue(peer.address, self._clock(), TURN_S_MAX)
             if pause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,60 @@ async def test_the_end_of_a_login_ends_its_connections(tmp_path: Path) -> None:
             assert bytes((await other.next(Answered)).result) == b'{"sessions":[]}'
         async with raw_client(gateway, unused) as client:
             assert await client.next(Refused)
+
+
+async def test_a_token_that_is_revoked_takes_its_logins_with_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway:
+        operator = await logged_in(gateway, OPERATOR)
+        async with raw_client(gateway, (await operator.call("ticket")).json["token"]) as client:
+            await client.next(Authenticated)
+            await client.request(1, "make_token", {"name": "anna", "role": "approver"})
+            token = json.loads(bytes((await client.next(Answered)).result))["token"]
+            anna = await logged_in(gateway, token)
+            link = await link_of(gateway, token)
+            async with raw_client(gateway, (await anna.call("ticket")).json["token"]) as page:
+                await page.next(Authenticated)
+                await client.request(2, "revoke_token", {"name": "anna"})
+                assert (await page.next(Closed)).code == 4401
+        assert (await anna.call("me")).status == 401
+        assert (await anna.call("login", {"link": link})).status == 401
+        assert (await operator.call("me")).status == 200
+
+
+def store_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("gate.db*"))
+
+
+async def test_a_login_outlives_the_gateway_and_the_audit_tells_of_it_without_secrets(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as gateway:
+        browser = await logged_in(gateway)
+        ticket = (await browser.call("ticket")).json["token"]
+        await Browser(gateway).call("login", {"token": "a-wrong-token"})
+        secret = browser.cookies[PLAIN]
+    async with serving(tmp_path) as gateway:
+        browser.gateway = gateway
+        assert (await browser.call("me")).status == 200
+        async with raw_client(gateway, ticket) as client:
+            assert await client.next(Refused), "a ticket is of one process"
+        await browser.call("logout")
+    kept = store_of(tmp_path)
+    for event in (b"console.login", b"console.logout", b"login.failed"):
+        assert event in kept
+    for each in (OWNER, ticket, "a-wrong-token", secret):
+        assert each.encode() not in kept
+
+
+async def test_behind_a_trusted_proxy_guessers_are_told_apart(tmp_path: Path) -> None:
+    async with serving(tmp_path, gateway={"trusted_proxies": ["127.0.0.1"]}) as gateway:
+        browser = Browser(gateway)
+        for _ in range(20):
+            await browser.call("login", {"token": "x"}, x_forwarded_for="203.0.113.7")
+        late = await browser.call("login", {"token": "x"}, x_forwarded_for="203.0.113.7")
+        assert late.status == 429
+        other = await browser.call("login", {"token": "x"}, x_forwarded_for="203.0.113.8")
+        assert other.status == 401
+        await browser.call("login", {"token": OWNER}, x_forwarded_for="203.0.113.9")
+        (view,) = gateway.gate.logins.views(ops(gateway))
+        assert view.address == "203.0.113.9"

@@ -26,6 +26,8 @@ BODY_BYTES_MAX = 8_192
 
 UNSUPPORTED = 415
 
+PUBLIC = "if that is where browsers reach this gateway, say so in gateway.public_url"
+
 
 class PageCall(msgspec.Struct, frozen=True):
     """A call of a page.
@@ -55,7 +57,7 @@ def read_call(request: HttpRequested, public_origin: str = "") -> PageCall | Rep
     if not origin:
         return refusal(ErrorCode.FORBIDDEN, "only the console's own pages may ask this: no Origin")
     if origin != public_origin and not is_own(origin, headers.get("host")):
-        text = f"only the console's own pages may ask this, and none of {origin}"
+        text = f"only the console's own pages may ask this, and none of {origin}; {PUBLIC}"
         return refusal(ErrorCode.FORBIDDEN, text)
     if headers.get("sec-fetch-site") not in OURS:
         return refusal(ErrorCode.FORBIDDEN, "only the console's own pages may ask this")
