@@ -100,7 +100,7 @@ console-test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/console $(CHOSEN)
 
 console-goldens: $(VENV)/.installed-test
-	CONSOLE_GOLDENS=new $(BIN)/python -m pytest tests/console/test_goldens.py
+	CONSOLE_GOLDENS=new $(BIN)/python -m pytest tests/console/test_pages.py -k looks
 
 console-vendor: $(VENV)/.installed-test
 	$(BIN)/python -m tests.console.vendor
