@@ -10,6 +10,7 @@
     [new RegExp(`\\b\\d+(\\.\\d+)? (${units})\\b`, "g"), "12 min"],
     [/\b[\d,]+(\.\d+)? (B|[kKMG]i?B|bytes)\b/g, "12 kB"],
     [/(localhost|127\.0\.0\.1):\d+/g, "localhost:8765"],
+    [/session [\w-]{4,}…?/g, "session R2ZHze6I"],
     [/\/tmp\/[^\s"]+/g, "/var/lib/agent-gate"],
   ];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

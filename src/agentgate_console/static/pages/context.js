@@ -173,7 +173,7 @@ export default class Context extends Page {
     const most = Math.max(now.bytes, then?.bytes ?? 0, 1);
     const usage = { input: shown.tokens, is_estimate: !shown.counted };
     return html`
-      <section class="card" aria-label="Sections">
+      <section class="card" aria-label="What a model would be sent">
         ${stackedBar(now, then ? "Now" : `To ${now.model_id}`, most)} ${then ? stackedBar(then, "With your text", most) : nothing}
         ${legend()} ${contextBar(usage, shown.context_tokens ?? 0, { costMicros: shown.cost_micros ?? 0, unpriced: 0 })}
         ${sectionTable(now, then)}

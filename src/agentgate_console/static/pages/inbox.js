@@ -181,7 +181,7 @@ export default class Inbox extends Page {
     }
     const isAlone = !WIDE.matches && open;
     const words = waiting.length ? `${waiting.length} ${waiting.length === 1 ? "waits" : "wait"} for an answer` : "Nothing waits";
-    return html`${isAlone ? nothing : head("Inbox", words, this.#bell())}
+    return html`${isAlone ? html`<h1 class="heard-only" tabindex="-1">Inbox</h1>` : head("Inbox", words, this.#bell())}
       <div class="inbox ${isAlone ? "alone" : ""}">
         ${isAlone
           ? html`<a class="button quiet back" href=${address("inbox")}>‹ Inbox${waiting.length > 1 ? ` · ${waiting.length} wait` : nothing}</a>`
