@@ -10,8 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
+
+import anyio.to_thread
 
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ErrorCode
@@ -60,6 +63,9 @@ PAGE_HEADERS = {
 
 NOT_SERVED = (".d.ts", ".md")
 """Endings of what is in the folder for those who write the pages."""
+
+FILES_PER_MINUTE = 12_000
+"""Of the console's, by address: a page has some dozens, and they come from memory."""
 
 LOGINS_PER_MINUTE = 30
 """Of one principal: each is a row of the store and an entry of the audit."""
@@ -149,9 +155,9 @@ class ConsoleFace:
         self._spawn = spawn
         self._monotonic = monotonic
         self._strangers = AddressThrottle(STRANGERS_REQUESTS_PER_MINUTE)
+        self._readers = AddressThrottle(FILES_PER_MINUTE)
         self._logins_of = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
-        folder = files("agentgate_console") / "static"
-        self._files = StaticFiles(folder, headers=PAGE_HEADERS, compress=True, besides=NOT_SERVED)
+        self._files: StaticFiles | None = None
         ours = frozenset({place.public_origin} if place.public_origin else ())
         self.routes: Sequence[Route] = (
             Route(face=NAME, path=place.path, methods=frozenset({"GET"})),
@@ -200,7 +206,7 @@ class ConsoleFace:
     # Its pages
 
     def _send_file(self, peer: Peer, request: HttpRequested) -> None:
-        if pause_s := self._strangers.take(peer.address, self._monotonic()):
+        if pause_s := self._readers.take(peer.address, self._monotonic()):
             HttpReply(peer).send(too_many(pause_s))
             return
         if "file" not in request.values:
@@ -210,8 +216,15 @@ class ConsoleFace:
             HttpReply(peer).send(
                 problem(308, "the console is one slash further", {"location": where})
             )
-        elif not self._files.serve(peer, request, request.values["file"]):
-            HttpReply(peer).send(problem(404, "the console has no such page"))
+        elif self._files is None:
+            self._spawn(self._read_files, peer, request)
+        else:
+            serve(self._files, peer, request)
+
+    async def _read_files(self, peer: Peer, request: HttpRequested) -> None:
+        """Read them for the first who asks: most gateways start for agents, and at once."""
+        self._files = await anyio.to_thread.run_sync(console_files)
+        serve(self._files, peer, request)
 
     # Their calls
 
@@ -311,6 +324,19 @@ class ConsoleFace:
             base = self.place.public_url or f"{scheme}://{request.headers.get('host')}"
             url = f"{base}{self.place.path}/#link={made.ticket}"
             HttpReply(peer).result({"url": url, "expires_in_s": made.expires_in_s})
+
+
+@cache
+def console_files() -> StaticFiles:
+    """Read the console's files, once in a process."""
+    folder = files("agentgate_console") / "static"
+    return StaticFiles(folder, headers=PAGE_HEADERS, compress=True, besides=NOT_SERVED)
+
+
+def serve(found: StaticFiles, peer: Peer, request: HttpRequested) -> None:
+    """Answer with a file, or say that there is none."""
+    if not found.serve(peer, request, request.values["file"]):
+        HttpReply(peer).send(problem(404, "the console has no such page"))
 
 
 def told(session: ConsoleSession, *, is_secure: bool) -> dict[str, Any]:

@@ -141,6 +141,7 @@ class ConsoleLogins:
         own = sorted(self._of(who.name), key=lambda each: each.used_at)
         for oldest in own[: max(0, len(own) + 1 - OF_ONE_MAX)]:
             self._end(oldest, f"{OF_ONE_MAX} newer logins")
+            self.ended()
         await self._book.put(row_of(session, self.idle_s))
         self._add(session)
         self._say("console.login", session, f"by {by}", address=session.address)

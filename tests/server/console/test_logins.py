@@ -202,6 +202,7 @@ async def test_nobody_has_more_logins_than_so_many(monkeypatch: pytest.MonkeyPat
         for _ in range(3):
             stage.now += 1.0
             kept.append((await stage.login())[0].id)
+        assert stage.ended == 1, "the connections of the oldest are closed"
         await stage.login(BERT)
         assert [each.id for each in stage.logins.views(ANNA)] == [kept[2], kept[1]]
 
