@@ -6,9 +6,9 @@
  */
 
 /** A block ends at the next end of a line after so many letters. */
-export const BLOCK_CHARS = 2_000;
+export const BLOCK_CHARS = 1_000;
 /** And here at the latest. */
-export const BLOCK_CHARS_MAX = 8_000;
+export const BLOCK_CHARS_MAX = 3_000;
 
 export class Blocks {
   constructor(text = "") {

@@ -14,6 +14,8 @@ import { Transcript } from "./transcript.js";
 
 /** So far back a log is read at first; "Show earlier" reads as much again, and twice that. */
 const BACK_EVENTS = 20_000;
+/** Items that are shown at first, and with each "Show earlier": a page of thousands would take too long to lay out. */
+const SHOWN_ITEMS = 120;
 /** A reader this near to the end follows it. */
 const NEAR_PX = 48;
 /** Of an answer, what is said to those who hear the page. */
@@ -42,6 +44,9 @@ export class Conversation extends LitElement {
     /** The reader has scrolled up. */
     this.isAway = false;
     this.back = BACK_EVENTS;
+    this.most = SHOWN_ITEMS;
+    /** The key of the first item that is shown. */
+    this.first = 0;
     this.transcript = new Transcript();
     /** @type {Follower | null} */
     this.follower = null;
@@ -81,6 +86,7 @@ export class Conversation extends LitElement {
   willUpdate(changed) {
     if (!changed.has("session")) return;
     this.back = BACK_EVENTS;
+    this.most = SHOWN_ITEMS;
     this.messageId = "";
     this.#open();
   }
@@ -174,9 +180,26 @@ export class Conversation extends LitElement {
   };
 
   #earlier = () => {
-    this.back *= 3;
-    this.#open();
+    this.most *= 2;
+    if (this.#items().length < this.transcript.items.length) {
+      this.isAway = true; // who wants what was earlier does not read the end
+      this.first = 0;
+      this.requestUpdate();
+    } else {
+      this.back *= 3;
+      this.#open();
+    }
   };
+
+  /** The newest items; where the reader has scrolled up, those that they read stay. */
+  #items() {
+    const { items } = this.transcript;
+    const start = Math.max(0, items.length - this.most);
+    const kept = this.isAway && this.first ? items.findIndex(({ key }) => key >= this.first) : -1;
+    const shown = items.slice(kept < 0 ? start : Math.min(kept, start));
+    this.first = shown[0]?.key ?? 0;
+    return shown;
+  }
 
   /** @param {KeyboardEvent} event */
   #typed = (event) => {
@@ -248,6 +271,7 @@ export class Conversation extends LitElement {
   render() {
     const { transcript, follower } = this;
     const view = follower?.view;
+    const items = this.#items();
     if (follower?.over && follower.over !== "gone") {
       return html`<p class="note bad" role="alert">This session can't be shown: ${follower.over}</p>`;
     }
@@ -255,9 +279,9 @@ export class Conversation extends LitElement {
       ${this.#head(view)}
       <div class="live-log" role="log" aria-label="Conversation" aria-live="off" tabindex="0" @scroll=${this.#scrolled}>
         <div class="live-items">
-          ${this.#start(view)}
+          ${this.#start(view, items.length)}
           ${repeat(
-            transcript.items,
+            items,
             (item) => item.key,
             (item) => guard(this.#seenOf(item), () => itemOf(item, this.#seen)),
           )}
@@ -275,8 +299,16 @@ export class Conversation extends LitElement {
 
   get #seen() {
     const owner = this.follower?.view?.principal ?? "";
-    return { gateway: this.gateway, owner, approval: (/** @type {string} */ id) => this.approvals?.get(id) };
+    const approval = (/** @type {string} */ id) => this.approvals?.get(id);
+    return { gateway: this.gateway, owner, approval, toggled: this.#toggled };
   }
+
+  /** @param {import("./transcript.js").Any} item @param {boolean} isOpen */
+  #toggled = (item, isOpen) => {
+    item.isOpen = isOpen;
+    item.version += 1;
+    this.requestUpdate();
+  };
 
   /**
    * What an item's look depends on.
@@ -309,11 +341,12 @@ export class Conversation extends LitElement {
     `;
   }
 
-  /** @param {any} view */
-  #start(view) {
+  /** @param {any} view @param {number} shown how many items are */
+  #start(view, shown) {
     if (!view) return html`<p class="muted">Reading…</p>`;
+    const isCut = shown < this.transcript.items.length;
     const hasMore = view.next - this.back > view.oldest || this.transcript.dropped > 0;
-    if (hasMore && this.transcript.dropped === 0) {
+    if (isCut || (hasMore && this.transcript.dropped === 0)) {
       return html`<button class="button small" @click=${this.#earlier}>Show earlier</button>`;
     }
     if (hasMore) return html`<p class="muted">Earlier ones are not shown here: agent-gate chat has them all.</p>`;

@@ -10,6 +10,17 @@ import { messageOf } from "../gateway.js";
 /** There is no such session, or none that one may see. */
 const NOT_FOUND = -32013;
 
+/** Who has news for the next frame: all in one go, so that a page that shows many is made once. @type {Set<() => void>} */
+const due = new Set();
+let frame = 0;
+
+function showAll() {
+  frame = 0;
+  const all = [...due];
+  due.clear();
+  for (const changed of all) changed();
+}
+
 export class Follower {
   /** The session as it was told when this attached. @type {any} */
   view = null;
@@ -21,7 +32,6 @@ export class Follower {
   /** @type {any} */
   #stream = null;
   #isClosed = false;
-  #frame = 0;
 
   /**
    * @param {import("../gateway.js").Gateway} gateway
@@ -44,7 +54,7 @@ export class Follower {
   close() {
     this.#isClosed = true;
     this.#stream?.close();
-    cancelAnimationFrame(this.#frame);
+    due.delete(this.#changed);
   }
 
   async #run() {
@@ -92,9 +102,11 @@ export class Follower {
   }
 
   #soon() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      if (!this.#isClosed) this.told.changed();
-    });
+    due.add(this.#changed);
+    frame ||= requestAnimationFrame(showAll);
   }
+
+  #changed = () => {
+    if (!this.#isClosed) this.told.changed();
+  };
 }

@@ -83,8 +83,8 @@ export function sectionTable(now, then) {
             <th scope="col">Section</th>
             <th scope="col" class="number">Size</th>
             <th scope="col" class="number">Tokens</th>
-            <th scope="col" class="number context-share">Share</th>
-            <th scope="col" class="number">To read it</th>
+            <th scope="col" class="number context-more">Share</th>
+            <th scope="col" class="number ${then ? "context-more" : ""}">To read it</th>
             ${then ? html`<th scope="col" class="number">Change</th>` : nothing}
           </tr>
         </thead>
@@ -94,8 +94,8 @@ export function sectionTable(now, then) {
               <th scope="row">${NAMES[name] ?? name}</th>
               <td class="number">${size(bytes)}</td>
               <td class="number">${tokens === null ? "" : whole(tokens)}</td>
-              <td class="number context-share">${percent(bytes, shown.bytes)}</td>
-              <td class="number">${tokens === null ? "" : dollars(cost_micros)}</td>
+              <td class="number context-more">${percent(bytes, shown.bytes)}</td>
+              <td class="number ${then ? "context-more" : ""}">${tokens === null ? "" : dollars(cost_micros)}</td>
               ${then ? html`<td class="number">${change(before[at]?.bytes ?? 0, bytes)}</td>` : nothing}
             </tr>`,
           )}
@@ -105,8 +105,8 @@ export function sectionTable(now, then) {
             <th scope="row">Together</th>
             <td class="number">${size(shown.bytes)}</td>
             <td class="number">${whole(shown.tokens)}</td>
-            <td class="number context-share"></td>
-            <td class="number">${dollars(shown.cost_micros)}</td>
+            <td class="number context-more"></td>
+            <td class="number ${then ? "context-more" : ""}">${dollars(shown.cost_micros)}</td>
             ${then ? html`<td class="number">${change(now.bytes, then.bytes)}</td>` : nothing}
           </tr>
         </tfoot>

@@ -12,6 +12,7 @@ import { dollars, whole } from "./figures.js";
  * @property {import("../gateway.js").Gateway} gateway
  * @property {string} owner whose session it is
  * @property {(id: string) => any} approval the approval with this id, as it stands; or undefined
+ * @property {(item: Any, isOpen: boolean) => void} toggled what is folded is made when it is opened, and not before
  */
 
 /** Of what a tool says that has failed, what is shown. */
@@ -59,7 +60,7 @@ export function itemOf(item, seen) {
     case "message":
       return message(item, seen);
     case "answer":
-      return answer(item);
+      return answer(item, seen);
     case "tool":
       return tool(item, seen);
     case "end":
@@ -89,23 +90,29 @@ function message(item, { owner }) {
   `;
 }
 
-/** @param {import("./transcript.js").Answer} item */
-function answer(item) {
+/**
+ * @param {import("./transcript.js").Answer} item
+ * @param {Seen} seen
+ */
+function answer(item, { toggled }) {
   return html`
     <article class="live-answer">
-      ${item.thinking.length ? thinking(item) : nothing} ${blocks(item.text, !item.isOver)}
+      ${item.thinking.length ? thinking(item, toggled) : nothing} ${blocks(item.text, !item.isOver)}
       ${item.isOver && item.stop === "cut" ? html`<p class="live-note warn">cut off here</p>` : nothing}
     </article>
   `;
 }
 
-/** @param {import("./transcript.js").Answer} item */
-function thinking(item) {
+/**
+ * @param {import("./transcript.js").Answer} item
+ * @param {Seen["toggled"]} toggled
+ */
+function thinking(item, toggled) {
   const thinks = !item.isOver && !item.text.length;
   return html`
-    <details class="live-thinking">
+    <details class="live-thinking" @toggle=${opening(item, toggled)}>
       <summary>${thinks ? "Thinking" : "Thought"} <span class="muted">${whole(item.thinking.length)} letters</span></summary>
-      ${blocks(item.thinking, thinks)}
+      ${item.isOpen ? blocks(item.thinking, thinks) : nothing}
     </details>
   `;
 }
@@ -127,28 +134,19 @@ function blocks(text, grows) {
  * @param {import("./transcript.js").Tool} item
  * @param {Seen} seen
  */
-function tool(item, { gateway, approval }) {
+function tool(item, { gateway, approval, toggled }) {
   const [words, tone] = STATES[item.state] ?? [item.state, ""];
   const view = item.approval ? approval(item.approval) : undefined;
   const waits = item.state === "waiting";
   return html`
     <section class="live-tool">
-      <details class="live-call">
+      <details class="live-call" @toggle=${opening(item, toggled)}>
         <summary>
           <span class="live-call-name mono">${shown(item.tool)}</span>
           <span class="live-call-line mono muted">${shown(line(item))}</span>
           <span class="tag ${tone}">${item.late ? `${words}, later` : words}</span>
         </summary>
-        <div class="live-call-parts">
-          ${part("Arguments", html`<json-view .value=${item.args}></json-view>`)}
-          ${item.edited ? part("It ran with", html`<json-view .value=${item.edited}></json-view>`) : nothing}
-          ${item.hasResult ? part("Result", html`<json-view .value=${item.result}></json-view>`) : nothing}
-          ${item.client ? html`<p class="muted">The client runs this tool itself.</p>` : nothing}
-          ${!waits && view?.decided_by
-            ? html`<p class="muted">${view.status} by <bdi>${view.decided_by}</bdi>, ${when(view.decided_at)}</p>`
-            : nothing}
-          ${item.rule ? html`<p class="muted">Asked by the rule <bdi>${item.rule}</bdi></p>` : nothing}
-        </div>
+        ${item.isOpen ? parts(item, waits ? null : view) : nothing}
       </details>
       ${item.error ? html`<p class="live-said bad" dir="auto">${shown(cut(item.error), "\n")}</p>` : nothing}
       ${item.word ? html`<p class="live-said" dir="auto">A person said: ${shown(item.word, "\n")}</p>` : nothing}
@@ -156,6 +154,30 @@ function tool(item, { gateway, approval }) {
     </section>
   `;
 }
+
+/**
+ * @param {import("./transcript.js").Tool} item
+ * @param {any} decided the approval, if it does not wait any more
+ */
+const parts = (item, decided) => html`
+  <div class="live-call-parts">
+    ${part("Arguments", html`<json-view .value=${item.args}></json-view>`)}
+    ${item.edited ? part("It ran with", html`<json-view .value=${item.edited}></json-view>`) : nothing}
+    ${item.hasResult ? part("Result", html`<json-view .value=${item.result}></json-view>`) : nothing}
+    ${item.client ? html`<p class="muted">The client runs this tool itself.</p>` : nothing}
+    ${decided?.decided_by
+      ? html`<p class="muted">${decided.status} by <bdi>${decided.decided_by}</bdi>, ${when(decided.decided_at)}</p>`
+      : nothing}
+    ${item.rule ? html`<p class="muted">Asked by the rule <bdi>${item.rule}</bdi></p>` : nothing}
+  </div>
+`;
+
+/**
+ * @param {Any} item
+ * @param {Seen["toggled"]} toggled
+ */
+const opening = (item, toggled) => (/** @type {Event} */ event) =>
+  toggled(item, /** @type {HTMLDetailsElement} */ (event.currentTarget).open);
 
 /**
  * @param {string} title

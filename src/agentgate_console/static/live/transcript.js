@@ -16,6 +16,7 @@ const LINE_CHARS = 240;
  * @typedef {object} Item
  * @property {number} key one of its own, for ever
  * @property {number} version grows with each change
+ * @property {boolean} isOpen people have opened what is folded in it
  * @property {string} at RFC 3339; "" if it was not said
  * @property {string} run
  * @property {"message" | "answer" | "tool" | "note" | "gap" | "end"} kind
@@ -329,7 +330,7 @@ export class Transcript {
    * @param {any} data
    */
   #item(kind, at, data) {
-    return { key: ++this.#keys, version: 0, at, run: text(data.run), kind };
+    return { key: ++this.#keys, version: 0, isOpen: false, at, run: text(data.run), kind };
   }
 
   /** @param {Any} item */
