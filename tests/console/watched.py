@@ -21,6 +21,9 @@ OWN_SCHEMES = ("data", "blob", "about")
 NOBODY_YET = re.compile(r"status of 401 .*/console/api/me")
 """What Chromium says when a page asks who is logged in, and nobody is."""
 
+BLOCKED = re.compile(r"Service Worker registration blocked")
+"""What the driver says where a test wants no workers, which would answer for the gateway."""
+
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
 
@@ -39,6 +42,7 @@ class Watched:
         self.faults: list[str] = []
         self.allowed: list[str] = []
         options = {"viewport": WIDE, "color_scheme": "light", "reduced_motion": "reduce"} | options
+        options = {"service_workers": "block"} | options
         self.context: BrowserContext = browser.new_context(
             base_url=house.origin, locale="en-GB", timezone_id="UTC", **options
         )
@@ -77,7 +81,7 @@ class Watched:
         assert not said, "\n".join(said)
 
     def _is_allowed(self, fault: str) -> bool:
-        return any(re.search(pattern, fault) for pattern in (NOBODY_YET, *self.allowed))
+        return any(re.search(pattern, fault) for pattern in (NOBODY_YET, BLOCKED, *self.allowed))
 
     def _requested(self, request: Request) -> None:
         self._asked(request.url)

@@ -96,6 +96,7 @@ class ConsoleApp extends LitElement {
       this.form ??= (await import("./login.js")).loginForm;
     } else if (state === "connected" && !this.page) {
       await this.#route();
+      whenIdle(async () => (await import("./elements/installed.js")).prepareWorker());
     }
     if (state === "lost" && this.lastState === "connected") announce("The connection is lost. It is made again.", "assertive");
     if (state === "connected" && this.lastState === "lost") announce("Connected again.");
@@ -365,6 +366,9 @@ function decoded(part) {
     return part;
   }
 }
+
+/** Once the page can be used. @param {() => void} run */
+const whenIdle = (run) => (globalThis.requestIdleCallback ?? setTimeout)(run);
 
 const isLocal = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 

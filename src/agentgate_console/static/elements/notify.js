@@ -12,19 +12,22 @@ let lastAt = -PAUSE_MS;
  * @param {{id: string, agent: string, tool: string}} view
  * @param {number} count how many wait
  */
-export function notify({ id, agent, tool }, count) {
+export async function notify({ id, agent, tool }, count) {
   if (performance.now() - lastAt < PAUSE_MS) return;
   lastAt = performance.now();
   const title = count > 1 ? `${count} wait for you` : `${agent} asks`;
   const body = count > 1 ? `The newest: ${agent} asks for ${tool}` : tool;
+  const options = { body, tag: "agentgate", icon: "icon-192.png", data: { id } };
+  const worker = await navigator.serviceWorker?.getRegistration();
+  if (worker?.active) return worker.showNotification(title, options); // phones take them from there only
   try {
-    const shown = new Notification(title, { body, tag: "agentgate", icon: "icon.svg" });
+    const shown = new Notification(title, options);
     shown.addEventListener("click", () => {
       focus();
       go("inbox", id);
       shown.close();
     });
   } catch {
-    // Phones take them from a service worker only
+    // A phone whose browser may have no worker at this address
   }
 }
