@@ -277,11 +277,13 @@ export class Gateway extends EventTarget {
 }
 
 /**
- * @param {string} path
+ * Make a call of the console's own HTTP.
+ * @param {string} path under `api/`
  * @param {object} [body]
- * @returns {Promise<any>}
+ * @returns {Promise<any>} its answer
+ * @throws {GatewayError}
  */
-async function post(path, body = {}) {
+export async function post(path, body = {}) {
   let response;
   try {
     response = await fetch(new URL(path, API), {

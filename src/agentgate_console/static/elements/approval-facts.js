@@ -71,7 +71,7 @@ function comparisonOf(comparison) {
   }
   return html`<section class="stack tight">
     <h3 class="muted small-text">Since the last approved call</h3>
-    <p class="small-text muted">${ago(last.at)}${last.decided_by ? html`, approved by <bdi>${last.decided_by}</bdi>` : nothing}. ${count}</p>
+    <p class="small-text muted">That was ${ago(last.at)}${last.decided_by ? html`, by <bdi>${last.decided_by}</bdi>` : nothing}. ${count}</p>
     ${changes.length
       ? html`<ul class="changes">${changes.map((/** @type {string} */ line) => html`<li>${shown(line)}</li>`)}</ul>`
       : html`<p>Nothing has changed: it is the same call.</p>`}
