@@ -4,14 +4,14 @@ import { html, nothing, repeat } from "../vendor/lit.js";
 import { confirmed } from "../elements/dialog.js";
 import { toast } from "../elements/toast.js";
 import { ago, left } from "../elements/time.js";
+import { browserOf } from "./browsers.js";
 import { Loading, drawn, wordsOf } from "./loading.js";
 import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
 /**
- * @typedef {{id: string, name?: string, principal?: string, role?: string, created_at: string, last_seen?: string,
- *   used_at?: string, expires_at?: string, address?: string, agent?: string, browser?: string, login?: string,
- *   current?: boolean}} ConsoleSession
+ * @typedef {{id: string, principal: string, role: string, by: string, address?: string, browser?: string,
+ *   created_at: string, used_at: string, expires_at: string}} ConsoleSession
  */
 
 export class ConsoleSessions {
@@ -29,18 +29,16 @@ export class ConsoleSessions {
   }
 
   /** @param {ConsoleSession} session */
-  async #revoke({ id, principal = "", current }) {
+  async #revoke({ id, principal, browser = "" }) {
     const isMeant = await confirmed(
-      current ? "Log out here?" : "End this session?",
-      current
-        ? "This is the browser that you are using."
-        : `The browser of ${principal || "this person"} has to log in again.`,
-      current ? "Log out" : "End it",
+      "End this login?",
+      `${principal} has to log in again with ${browserOf(browser)}; open pages of it are closed. It may be this one.`,
+      "End it",
     );
     if (!isMeant) return;
     try {
       await this.#page.gateway.call("revoke_console_session", { id });
-      toast("The session is over.");
+      toast("The login is over.", "ok");
     } catch (error) {
       toast(wordsOf(/** @type {Error} */ (error)), "bad");
     }
@@ -64,28 +62,24 @@ export class ConsoleSessions {
 
   /** @param {ConsoleSession} session */
   #row(session) {
-    const { principal, role, created_at, last_seen, expires_at, address, browser, login, current } = session;
+    const { principal, role, by, address, browser = "", created_at, used_at, expires_at } = session;
     return html`<li class="item">
       <div class="row between">
         <div>
           <p class="row tight">
-            <strong>${shown(principal ?? "")}</strong>
-            ${role ? html`<span class="tag">${role}</span>` : nothing}
-            ${current ? html`<span class="tag ok">this browser</span>` : nothing}
+            <strong>${shown(principal)}</strong> <span class="tag">${role}</span>
+            <span title=${browser}>${shown(browserOf(browser))}</span>
+            ${address ? html`<span class="muted">from ${shown(address)}</span>` : nothing}
           </p>
           <p class="muted">
-            ${browser ? html`${shown(browser)}` : nothing}${address ? html` from ${shown(address)}` : nothing}${login
-              ? html`, by ${login}`
-              : nothing}
-          </p>
-          <p class="muted">
-            logged in <span title=${moment(created_at)}>${ago(created_at)}</span>${last_seen
-              ? html`, last used <span title=${moment(last_seen)}>${ago(last_seen)}</span>`
-              : nothing}${expires_at ? html`, ends in <span title=${moment(expires_at)}>${left(expires_at)}</span> at the latest` : nothing}
+            Logged in by ${by} <span title=${moment(created_at)}>${ago(created_at)}</span>, used
+            <span title=${moment(used_at)}>${ago(used_at)}</span>; ends in
+            <span title=${moment(expires_at)}>${left(expires_at)}</span> unless it is used.
           </p>
         </div>
-        <button class="button danger" type="button" @click=${() => this.#revoke(session)}>
-          ${current ? "Log out" : "End"}
+        <button class="button danger" type="button" aria-label="End the login of ${principal} with ${browserOf(browser)}"
+          @click=${() => this.#revoke(session)}>
+          End
         </button>
       </div>
     </li>`;

@@ -8,7 +8,10 @@ import { Loading, drawn, wordsOf } from "./loading.js";
 import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
-/** @typedef {{id: string, name?: string, principal?: string, created_at: string, used_at?: string}} Passkey */
+/**
+ * @typedef {{id: string, principal: string, name: string, made_at: string, used_at?: string, is_synced?: boolean,
+ *   counts?: boolean}} Passkey
+ */
 
 export class Passkeys {
   #page;
@@ -49,7 +52,7 @@ export class Passkeys {
     if (!isMeant) return;
     try {
       await this.#page.gateway.call("remove_passkey", { id });
-      toast("The passkey is removed.");
+      toast("The passkey is removed.", "ok");
     } catch (error) {
       toast(wordsOf(/** @type {Error} */ (error)), "bad");
     }
@@ -82,11 +85,16 @@ export class Passkeys {
       ${repeat(passkeys, (passkey) => passkey.id, (passkey) => html`<li class="item">
         <div class="row between">
           <div>
-            <p><strong>${shown(passkey.name || "Passkey")}</strong> ${passkey.principal ? html`of ${shown(passkey.principal)}` : nothing}</p>
+            <p class="row tight">
+              <strong>${shown(passkey.name || "Passkey")}</strong> <span>of ${shown(passkey.principal)}</span>
+              ${passkey.counts === false ? html`<span class="tag warn">counts no more</span>` : nothing}
+            </p>
             <p class="muted">
-              added <span title=${moment(passkey.created_at)}>${ago(passkey.created_at)}</span>${passkey.used_at
-                ? html`, last used <span title=${moment(passkey.used_at)}>${ago(passkey.used_at)}</span>`
-                : ", not used yet"}
+              Made <span title=${moment(passkey.made_at)}>${ago(passkey.made_at)}</span>,
+              ${passkey.used_at
+                ? html`used <span title=${moment(passkey.used_at)}>${ago(passkey.used_at)}</span>`
+                : "not used yet"}${passkey.is_synced ? "; it may be on several devices" : ""}.
+              ${passkey.counts === false ? "The token is gone with which it was made: make a new one." : nothing}
             </p>
           </div>
           <button class="button danger" type="button" aria-label="Remove ${passkey.name || "this passkey"}" @click=${() => this.#remove(passkey)}>

@@ -8,7 +8,7 @@ import { shown } from "../elements/shown.js";
 import { count } from "./words.js";
 
 /**
- * @typedef {{name: string, text: string, digest: string, rules: number, warnings?: string[]}} Policy
+ * @typedef {{name: string, text: string, digest: string, rules: number, warnings?: string[], cut?: boolean}} Policy
  * @typedef {{status: string, policy: string, rules: number, digest: string, principals: number,
  *   warnings?: string[], restart?: string[], errors?: string[]}} Reloaded
  */
@@ -55,7 +55,7 @@ export class PolicyInForce {
   }
 
   /** @param {Policy} policy */
-  #text({ name, text, digest, rules, warnings = [] }) {
+  #text({ name, text, digest, rules, warnings = [], cut }) {
     return html`
       <dl class="facts">
         <dt>From</dt><dd><span class="mono">${shown(name)}</span></dd>
@@ -66,7 +66,7 @@ export class PolicyInForce {
       </dl>
       ${list("What to know about it", warnings, "warn")}
       ${text
-        ? numbered(text)
+        ? [numbered(text), cut ? html`<p class="muted">It is longer: this is its beginning.</p>` : nothing]
         : html`<p class="muted">This policy is no file: it is the gateway's own, or one of a program.</p>`}
     `;
   }

@@ -8,14 +8,16 @@ import { count, figure, moment } from "./words.js";
 /**
  * @typedef {{id: string, at: string, agent: string, tool: string, signature: string, was: string, was_rule?: string,
  *   answer?: string, by?: string, now: string, now_rule?: string}} Row
- * @typedef {{requests: number, cut?: boolean | number, changed: number, rows: Row[], more?: boolean,
- *   unsaid?: number, warnings?: string[]}} Replayed
+ * @typedef {{requests: number, since: string, cut?: number, changed?: number, rows?: Row[], more?: boolean,
+ *   next?: string}} Replayed
  */
 
 const SPANS = [1, 7, 30, 90];
 
-/** Of a candidate's file: the gateway takes no more. */
-const BYTES_MAX = 262_144;
+/** Of a candidate: the gateway takes no more. */
+const CHARS_MAX = 131_072;
+
+const ROWS_MAX = 500;
 
 /** @type {Record<string, number>} what is wider, by what it lets through */
 const WIDTH = { deny: 0, ask: 1, allow: 2 };
@@ -52,7 +54,7 @@ export class Replaying {
     const input = /** @type {HTMLInputElement} */ (event.currentTarget);
     const file = input.files?.[0];
     if (!file) return;
-    this.problem = file.size > BYTES_MAX ? `${file.name} is no policy: it has ${figure(file.size)} bytes.` : "";
+    this.problem = file.size > 4 * CHARS_MAX ? `${file.name} is no policy: it has ${figure(file.size)} bytes.` : "";
     if (!this.problem) this.text = await file.text();
     input.value = "";
     this.#page.requestUpdate();
@@ -68,19 +70,28 @@ export class Replaying {
     this.#replay();
   }
 
-  #replay() {
-    const { text, days } = this;
-    this.replayed.run(() => this.#page.gateway.call("replay_calls", { policy: text, days }));
+  /** @param {string} [before] only older calls */
+  #ask(before = "") {
+    const params = { policy: this.text, days: this.days, limit: ROWS_MAX, ...(before ? { before } : {}) };
+    return this.#page.gateway.call("replay_calls", params);
   }
 
+  #replay() {
+    this.replayed.run(() => this.#ask());
+  }
+
+  /** Look at calls that were not looked at, or list more of those that were. */
   #older() {
     const known = this.replayed.value;
     if (!known) return;
-    const { text, days } = this;
-    const before = known.rows[known.rows.length - 1].id;
+    const rows = known.rows ?? [];
     this.replayed.run(async () => {
-      const next = await this.#page.gateway.call("replay_calls", { policy: text, days, before });
-      return { ...known, rows: [...known.rows, ...next.rows], more: next.more };
+      const listed = new Set(rows.map((row) => row.id));
+      const found = await this.#ask(known.more ? rows[rows.length - 1].id : known.next);
+      const all = [...rows, ...(found.rows ?? []).filter((/** @type {Row} */ row) => !listed.has(row.id))];
+      if (known.more) return { ...known, rows: all, more: found.more }; // these were counted before
+      const sum = (/** @type {"requests" | "cut" | "changed"} */ name) => (known[name] ?? 0) + (found[name] ?? 0);
+      return { ...found, requests: sum("requests"), cut: sum("cut"), changed: sum("changed"), rows: all };
     });
   }
 
@@ -93,6 +104,7 @@ export class Replaying {
           <label class="field"><span class="field-label">Its text (YAML)</span><textarea
               name="policy"
               class="mono tall"
+              maxlength=${CHARS_MAX}
               rows="14"
               required
               spellcheck="false"
@@ -133,20 +145,22 @@ export class Replaying {
   }
 
   /** @param {Replayed} result */
-  #difference({ requests, cut, changed, rows, more, unsaid = 0 }) {
+  #difference({ requests, since, cut = 0, changed = 0, rows = [], more, next }) {
     return html`
       <p role="status">
         ${requests
-          ? html`<strong>${changed ? `${figure(changed)} of ${count(requests, "call")}` : `None of ${count(requests, "call")}`}</strong>
-              would have been answered otherwise.`
-          : html`<strong>No call is recorded in that time.</strong> Choose a longer one.`}
-        ${unsaid ? html`Of ${count(unsaid, "call")} it can't be said: their arguments are kept in part, or their tool is gone.` : nothing}
-        ${cut ? html`There are older ones, which were not looked at.` : nothing}
+          ? html`<strong>${changed ? figure(changed) : "None"} of ${count(requests, "call")}</strong> since
+              ${moment(since)} would have been answered otherwise.`
+          : html`<strong>No call is on record</strong> since ${moment(since)}.`}
+        ${cut
+          ? html`Of ${count(cut, "call")} nobody can say: their arguments are kept in part, or their tool is another now.`
+          : nothing}
+        ${next ? "Older calls were not looked at yet." : nothing}
       </p>
       ${repeat(groups(rows), ([key]) => key, ([, calls]) => group(calls))}
-      ${more
+      ${more || next
         ? html`<button class="button" type="button" ?disabled=${this.replayed.busy} @click=${() => this.#older()}>
-            Show older calls
+            ${more ? "List more of them" : "Look at older calls"}
           </button>`
         : nothing}
     `;

@@ -2,7 +2,7 @@
 
 import { html, nothing, repeat } from "../vendor/lit.js";
 import { empty, head } from "../page.js";
-import { ago } from "../elements/time.js";
+import { when } from "../elements/time.js";
 import { Loading, drawn } from "../operating/loading.js";
 import { OperatingPage } from "../operating/parted.js";
 import { styled } from "../elements/styled.js";
@@ -14,8 +14,8 @@ await styled(new URL("../operating/operating.css", import.meta.url).href);
 /**
  * @typedef {{name: string, place: string, status: string, attempt?: number, error?: string,
  *   latency_s?: number | null, principal?: string, calls?: number, agents?: string[], tools?: string[]}} Upstream
- * @typedef {{name: string, client_id?: string, since: string, face?: string, address?: string,
- *   tools?: string[], data?: string[]}} Device
+ * @typedef {{name: string, client_id: string, face: string, since: string, address?: string, tools?: string[],
+ *   calls?: number}} Device
  */
 
 /** @type {Record<string, string>} */
@@ -29,7 +29,7 @@ export default class UpstreamsPage extends OperatingPage {
     super();
     /** @type {Loading<{upstreams: Upstream[]}>} */
     this.upstreams = new Loading(this);
-    /** @type {Loading<{devices: Device[]}>} */
+    /** @type {Loading<{devices: Device[], more?: boolean}>} */
     this.devices = new Loading(this);
   }
 
@@ -49,7 +49,7 @@ export default class UpstreamsPage extends OperatingPage {
       </section>
       <section class="card" aria-labelledby="devices">
         <h2 id="devices">Connected devices</h2>
-        ${drawn(this.devices, ({ devices }) => list(devices), "the devices", () => this.refresh())}
+        ${drawn(this.devices, ({ devices, more }) => list(devices, more), "the devices", () => this.refresh())}
       </section>
     `;
   }
@@ -84,29 +84,35 @@ function gateway({ name, place, status, attempt = 0, error, latency_s, principal
   `;
 }
 
-/** @param {Device[]} rows */
-function list(rows) {
+/**
+ * @param {Device[]} rows
+ * @param {boolean} [more]
+ */
+function list(rows, more) {
   if (!rows.length) {
     return empty("No device is connected.", html`Who connects and offers tools or data stands here: a phone, a small computer, a program of yours with <code>provide</code>.`);
   }
   return html`<ul>
-    ${repeat(
-      rows,
-      (row) => `${row.name}\n${row.client_id}`,
-      ({ name, client_id, since, face, address, tools = [], data = [] }) => html`<li class="item">
-        <div class="row tight">
-          <strong>${shown(name)}</strong>
-          ${face ? html`<span class="tag">${face}</span>` : nothing}
-          <span class="grow"></span>
-          <span class="muted" title=${moment(since)}>since ${ago(since)}</span>
-        </div>
-        ${client_id || address
-          ? html`<p class="muted"><span class="mono">${shown(client_id ?? "")}</span>${address ? html` from ${shown(address)}` : nothing}</p>`
-          : nothing}
-        ${names("Tools", tools)} ${names("Data", data)}
-      </li>`,
-    )}
-  </ul>`;
+      ${repeat(rows, (row) => `${row.name}\n${row.client_id}\n${row.since}`, device)}
+    </ul>
+    ${more ? html`<p class="muted">There are others, which are not listed.</p>` : nothing}`;
+}
+
+/** @param {Device} row */
+function device({ name, client_id, face, since, address, tools = [], calls = 0 }) {
+  return html`<li class="item">
+    <div class="row tight">
+      <strong>${shown(name)}</strong>
+      <span class="tag">${face}</span>
+      ${calls ? html`<span class="tag accent">${count(calls, "call")} under way</span>` : nothing}
+      <span class="grow"></span>
+      <span class="muted" title=${moment(since)}>here since ${when(since)}</span>
+    </div>
+    <p class="muted">
+      <span class="mono">${shown(client_id)}</span>${address ? html` from ${shown(address)}` : nothing}
+    </p>
+    ${names("Tools", tools)}
+  </li>`;
 }
 
 /**
