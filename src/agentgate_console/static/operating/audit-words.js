@@ -21,6 +21,7 @@ export const KINDS = [
   ["login.", "Logins that failed"],
   ["console.", "The console"],
   ["token.", "Tokens"],
+  ["passkey.", "Passkeys"],
   ["policy.", "Policy"],
   ["gateway.", "The gateway"],
   ["tool.", "Tools"],
@@ -108,11 +109,16 @@ const WORDS = {
   "session.run_ended": [
     "",
     (e) =>
-      `run ended: ${e.status ?? ""}${Number.isInteger(e.cost_micros) ? `, ${dollars(e.cost_micros)}` : ""}, session ${shortId(e.session)}`,
+      `run ended: ${e.status ?? ""}${e.principal ? ` by ${e.principal}` : ""}${Number.isInteger(e.cost_micros) ? `, ${dollars(e.cost_micros)}` : ""}, session ${shortId(e.session)}`,
   ],
   "session.deleted": ["", (e) => `session ${shortId(e.session)} deleted`],
   "token.added": ["warn", (e) => `token of ${e.principal ?? "?"} made${e.role ? `, role ${e.role}` : ""}${by(e)}`],
   "token.revoked": ["warn", (e) => `token of ${e.principal ?? "?"} revoked${by(e)}`],
+  "console.login": ["", (e) => `logged in at the console ${e.detail ?? ""}${e.address ? `, from ${e.address}` : ""}`],
+  "console.logout": ["", (e) => `logged out of the console${e.detail ? `: ${e.detail}` : ""}${by(e)}`],
+  "passkey.added": ["warn", (e) => `passkey ${e.name ?? ""} added${by(e)}`],
+  "passkey.removed": ["warn", (e) => `passkey ${e.name ?? ""} removed${by(e)}`],
+  "passkey.refused": ["bad", (e) => `passkey ${e.name ?? ""} refused: ${e.detail ?? ""}`],
   "audit.broken": ["bad", (e) => `audit broken: ${e.detail ?? ""}`],
 };
 

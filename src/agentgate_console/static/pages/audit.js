@@ -36,6 +36,8 @@ export default class AuditPage extends OperatingPage {
     this.found = new Loading(this);
     /** Numbers of the entries whose details are open. @type {Set<number>} */
     this.opened = new Set();
+    /** Whether there is room for all that may be asked for; else it is unfolded. */
+    this.isWide = matchMedia("(min-width: 56rem)").matches;
     this.verifying = new Verifying(this);
     this.exporting = new Exporting(this);
   }
@@ -90,15 +92,20 @@ export default class AuditPage extends OperatingPage {
       ${this.verifying.render()} ${this.exporting.render()}
       <form class="card fields" role="search" @submit=${(/** @type {SubmitEvent} */ event) => this.#search(event)}>
         <label class="field long"><span class="field-label">Words</span><input type="search" name="text" maxlength="200" autocomplete="off" /></label>
-        <label class="field"><span class="field-label">Agent</span><input name="agent" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
-        <label class="field"><span class="field-label">Tool</span><input name="tool" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
-        <label class="field"><span class="field-label">Kind</span><select name="kind">
-            ${KINDS.map(([kind, words]) => html`<option value=${kind}>${words}</option>`)}
-          </select>
-        </label>
-        <label class="field"><span class="field-label">From (UTC)</span><input type="date" name="since" /></label>
-        <label class="field"><span class="field-label">Before (UTC)</span><input type="date" name="until" /></label>
         <button class="button primary" type="submit">Search</button>
+        <details class="narrowing" ?open=${this.isWide}>
+          <summary>Narrow it down</summary>
+          <div class="fields">
+            <label class="field"><span class="field-label">Agent</span><input name="agent" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
+            <label class="field"><span class="field-label">Tool</span><input name="tool" maxlength="200" autocomplete="off" autocapitalize="none" /></label>
+            <label class="field"><span class="field-label">Kind</span><select name="kind">
+                ${KINDS.map(([kind, words]) => html`<option value=${kind}>${words}</option>`)}
+              </select>
+            </label>
+            <label class="field"><span class="field-label">From (UTC)</span><input type="date" name="since" /></label>
+            <label class="field"><span class="field-label">Before (UTC)</span><input type="date" name="until" /></label>
+          </div>
+        </details>
       </form>
       ${drawn(this.found, (found) => this.#list(found), "the audit", () => this.refresh())}
     `;
