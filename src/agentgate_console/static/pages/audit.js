@@ -17,7 +17,7 @@ await styled(new URL("../operating/operating.css", import.meta.url).href);
 /**
  * @typedef {import("../operating/audit-words.js").Entry} Entry
  * @typedef {{entries: Entry[], more?: boolean, before?: number}} AuditPageOf
- * @typedef {{text?: string, agent?: string, tool?: string, kind?: string, since?: string, until?: string}} Filters
+ * @typedef {{text?: string, agent?: string, tool?: string, kind?: string, id?: string, since?: string, until?: string}} Filters
  */
 
 const PAGE_ROWS = 100;
@@ -81,7 +81,13 @@ export default class AuditPage extends OperatingPage {
   #search(event) {
     event.preventDefault();
     const filled = [...new FormData(/** @type {HTMLFormElement} */ (event.currentTarget))];
-    this.filters = Object.fromEntries(filled.map(([name, value]) => [name, String(value).trim()]).filter(([, value]) => value));
+    this.#only(Object.fromEntries(filled.map(([name, value]) => [name, String(value).trim()]).filter(([, value]) => value)));
+  }
+
+  /** @param {Filters} filters */
+  #only(filters) {
+    this.filters = filters;
+    this.opened.clear();
     this.found.clear();
     this.refresh();
   }
@@ -107,6 +113,12 @@ export default class AuditPage extends OperatingPage {
           </div>
         </details>
       </form>
+      ${this.filters.id
+        ? html`<div class="note">
+            <p class="grow">Only what became of request <span class="mono">${shown(this.filters.id)}</span>.</p>
+            <button class="button" type="button" @click=${() => this.#only({})}>Show everything</button>
+          </div>`
+        : nothing}
       ${drawn(this.found, (found) => this.#list(found), "the audit", () => this.refresh())}
     `;
   }
@@ -137,7 +149,7 @@ export default class AuditPage extends OperatingPage {
   /** @param {Entry} entry */
   #row(entry) {
     const { tone, words } = sentenceOf(entry);
-    const { seq, at, tool, signature } = entry;
+    const { seq, at, tool, signature, rid } = entry;
     return html`<li class="item">
       <details @toggle=${(/** @type {ToggleEvent} */ event) => this.#turned(seq, event.newState === "open")}>
         <summary>
@@ -148,7 +160,18 @@ export default class AuditPage extends OperatingPage {
             <span class="sentence ${tone ? `${tone}-text` : ""}">${shown(words)}</span>
           </span>
         </summary>
-        ${this.opened.has(seq) ? html`<json-view .value=${entry} label="The entry"></json-view>` : nothing}
+        ${this.opened.has(seq)
+          ? html`<div class="stack opened">
+              <json-view .value=${entry} label="The entry"></json-view>
+              ${rid && rid !== this.filters.id
+                ? html`<div>
+                    <button class="button" type="button" @click=${() => this.#only({ id: rid })}>
+                      All that became of this request
+                    </button>
+                  </div>`
+                : nothing}
+            </div>`
+          : nothing}
       </details>
     </li>`;
   }
