@@ -39,6 +39,15 @@ def by(entry: Entry) -> str:
     return printable(f"by {approver}{where}") if approver else ""
 
 
+def signed(entry: Entry) -> str:
+    """Name the passkey by which they signed it, if they did."""
+    proof = entry.get("passkey")
+    if not isinstance(proof, dict):
+        return ""
+    name = printable(text_of(proof, "name"))
+    return f", signed with the passkey {name} ({short_id(text_of(proof, 'credential'))})"
+
+
 def word_of(entry: Entry) -> str:
     """Quote what a person said to the agent, if anything."""
     word = text_of(entry, "word")
@@ -66,7 +75,7 @@ def asked(entry: Entry) -> str:
 def endorsed(entry: Entry) -> str:
     """Say that one of several people agreed."""
     so_far = f"{entry.get('count', 1)} of {entry.get('approvers_needed', 2)}"
-    return f"yes {by(entry)}, {so_far}{word_of(entry)}"
+    return f"yes {by(entry)}{signed(entry)}, {so_far}{word_of(entry)}"
 
 
 def started(entry: Entry) -> str:
@@ -88,7 +97,8 @@ def ended(entry: Entry) -> str:
         case "denied" if rule:
             return f"denied: {rule}"
         case "denied":
-            return " ".join(filter(None, ("denied", by(entry)))) + word_of(entry)
+            said = f"{signed(entry)}{word_of(entry)}"
+            return " ".join(filter(None, ("denied", by(entry)))) + said
         case "cancelled":
             return "withdrawn by the agent"
         case "unknown":
@@ -144,6 +154,12 @@ def console_logout(entry: Entry) -> str:
     return f"login of {who} at the console ended: {why}"
 
 
+def passkey_refused(entry: Entry) -> str:
+    """Say why a passkey may have a copy."""
+    name, detail = printable(text_of(entry, "name")), printable(text_of(entry, "detail"))
+    return f"passkey {name} refused, there may be a copy: {detail}"
+
+
 def run_ended(entry: Entry) -> str:
     """Say how a run ended, and what it cost."""
     from agentgate_cli.figures import dollars
@@ -170,7 +186,7 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "request.asked": (warn, asked),
     "request.endorsed": (good, endorsed),
     "request.edited": (warn, lambda entry: f"edited {by(entry)}, from what was asked before"),
-    "request.approved": (good, lambda entry: f"approved {by(entry)}{word_of(entry)}"),
+    "request.approved": (good, lambda e: f"approved {by(e)}{signed(e)}{word_of(e)}"),
     "request.started": (str, started),
     "request.ended": (str, ended),
     "requests.denied": (bad, told),
@@ -186,6 +202,9 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "agent.login_failed": (bad, login),
     "console.login": (str, console_login),
     "console.logout": (str, console_logout),
+    "passkey.added": (warn, lambda e: f"made the passkey {printable(text_of(e, 'name'))}"),
+    "passkey.removed": (warn, lambda e: f"passkey {printable(text_of(e, 'name'))} removed {by(e)}"),
+    "passkey.refused": (bad, passkey_refused),
     "gateway.started": (str, lambda e: f"started, version {printable(text_of(e, 'version'))}"),
     "gateway.stopped": (str, lambda _: "stopped"),
     "policy.loaded": (str, policy_loaded),

@@ -29,6 +29,7 @@ from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
 from agentgate_client.looking_back import LookingBack
 from agentgate_client.operating import Operating
+from agentgate_client.signing import Signing
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
@@ -38,6 +39,7 @@ from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
+from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.messages import (
     DecideApproval,
@@ -58,7 +60,7 @@ watch forgets them all and asks for a fresh list when it is looked at again."""
 Decision = Literal["approve", "deny"]
 
 
-class ApprovalsClient(Operating, LookingBack, Client):
+class ApprovalsClient(Operating, LookingBack, Signing, Client):
     """An approver's connection to a gateway, for a token with the role approver or operator.
 
     Connecting, closing, state and health are as for
@@ -169,6 +171,7 @@ class ApprovalsClient(Operating, LookingBack, Client):
         grant: GrantTerms | None = None,
         word: str = "",
         edit: EditTerms | None = None,
+        passkey: PasskeyAssertion | None = None,
     ) -> ApprovalView:
         """Answer an approval. The first answer counts, whichever way it came.
 
@@ -185,6 +188,7 @@ class ApprovalsClient(Operating, LookingBack, Client):
             grant: what else a yes is to cover; see ``preview_grant``.
             word: what the person says to the agent with it, up to 500 characters.
             edit: what the yes is to instead of what was asked; see ``preview_edit``.
+            passkey: what the person's passkey has signed, where it takes that; see ``challenge``.
 
         Returns:
             The approval as it stands now.
@@ -192,9 +196,9 @@ class ApprovalsClient(Operating, LookingBack, Client):
         Raises:
             AgentGateError: it was settled before, or you have said yes already (-32009; ``data`` is
                 the approval as it stands), there is no such approval (-32011), it takes a one-time
-                code (-32012), no such grant can be given (-32602, -32006), no such edit be made
-                (-32602), policy denies what it would make of it (-32003), or the role may not
-                decide (-32010).
+                code (-32012) or a passkey (-32019), no such grant can be given (-32602, -32006), no
+                such edit be made (-32602), policy denies what it would make of it (-32003), or the
+                role may not decide (-32010).
             AgentGateConnectionError: the client was closed or has given up; whether the answer was
                 taken is not known.
             ValueError: the decision is neither "approve" nor "deny".
@@ -202,7 +206,13 @@ class ApprovalsClient(Operating, LookingBack, Client):
         if decision not in get_args(Decision):
             raise ValueError('decision is "approve" or "deny"')
         params = DecideApproval(
-            id=approval_id, decision=decision, code=code, grant=grant, word=word, edit=edit
+            id=approval_id,
+            decision=decision,
+            code=code,
+            grant=grant,
+            word=word,
+            edit=edit,
+            passkey=passkey,
         )
         return view_of(await self._driver.call("decide_approval", params, None))
 

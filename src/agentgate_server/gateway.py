@@ -74,6 +74,7 @@ from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFacto
 from agentgate_server.renewing import Renewal
 from agentgate_server.reporting import fill_web, gauges_of, reports_of
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.signing import serve_passkeys
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
 from agentgate_server.store.disk_watch import DiskWatch
@@ -228,6 +229,7 @@ class Gateway:
         fill_web(self.gate, config, setup, reports)
         serve_operators(self.gate, engine.path, self.masker)
         await self._listen(stack, certificate)
+        serve_passkeys(self.gate, config, self.port)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)

@@ -203,6 +203,11 @@ class ConsoleFace:
         else:
             self._spawn(self._open, visit, who, token_hash, by)
 
+    def send_off(self, visit: Visit, reason: str) -> None:
+        """Say that what somebody has shown proves nothing; who tries that often has to wait."""
+        declined = self._lets.guessed(visit.peer.address)
+        visit.decline(declined if declined.pause_s else Declined(reason))
+
     # Its pages
 
     def _send_file(self, peer: Peer, request: HttpRequested) -> None:
@@ -264,8 +269,7 @@ class ConsoleFace:
             return
         found = self.logins.take_link(link)
         if found is None:
-            declined = self._lets.guessed(visit.peer.address)
-            visit.decline(declined if declined.pause_s else Declined(NO_LINK))
+            self.send_off(visit, NO_LINK)
         else:
             self.let_in(visit, *found, "link")
 

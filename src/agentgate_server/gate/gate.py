@@ -256,10 +256,12 @@ class Gate:
             utc=utc,
         )
         made: list[Face] = [self.web, *(make(around) for make in faces)]
+        self.console_face: ConsoleFace | None = None
         if console is not None:
             self.logins.idle_s, self.web.console = console.idle_s, console.path
             lets = self.authenticator
-            made.append(ConsoleFace(console, self.logins, lets, self._spawn, monotonic))
+            self.console_face = ConsoleFace(console, self.logins, lets, self._spawn, monotonic)
+            made.append(self.console_face)
         self.faces = FaceRouter(made, self.web, entrance)
         self.reloader: Reloader
         self.timekeeper = Timekeeper(self.ledger.next_deadline, self.wake, utc)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import anyio.to_thread
+
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.passkey_methods import (
@@ -14,7 +16,7 @@ from agentgate_proto.rpc.passkey_methods import (
 )
 from agentgate_server.approvals.signing import NO_PASSKEYS, Signing
 from agentgate_server.identity.passkeys import Passkeys
-from agentgate_server.identity.webauthn import WrongPasskey
+from agentgate_server.identity.webauthn import WrongPasskey, load
 from agentgate_server.sockets.replies import Reply, answer_with
 from agentgate_server.store.engine import StoreError
 
@@ -44,15 +46,20 @@ class PasskeyCalls:
         """Act on a call; the reply may come later."""
         match params:
             case ApprovalChallenge():
-                try:
-                    answer_with(reply, lambda: self._signing.challenge(who, params))
-                except WrongPasskey as error:
-                    reply.error(ErrorCode.PASSKEY_NEEDED, str(error), None)
+                self._spawn(self._challenge, who, params, reply)
             case ListPasskeys():
                 rows = self.passkeys.views(who) if self.passkeys is not None else []
                 reply.result(PasskeyList(rows))
             case RemovePasskey(id=credential):
                 self._spawn(self._remove, who, credential, reply)
+
+    async def _challenge(self, who: Principal, params: ApprovalChallenge, reply: Reply) -> None:
+        if self.passkeys is not None:  # what is signed will have to be looked at
+            await anyio.to_thread.run_sync(load)
+        try:
+            answer_with(reply, lambda: self._signing.challenge(who, params))
+        except WrongPasskey as error:
+            reply.error(ErrorCode.PASSKEY_NEEDED, str(error), None)
 
     async def _remove(self, who: Principal, credential: str, reply: Reply) -> None:
         if self.passkeys is None:

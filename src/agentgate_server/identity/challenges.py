@@ -94,8 +94,8 @@ class Challenges:
     def use(self, challenge: bytes) -> bool:
         """Use up such a challenge that was signed; whether it was still good."""
         now = self._monotonic()
-        for each in [each for each, ends_at in self._used.items() if ends_at <= now]:
-            del self._used[each]
+        if len(self._used) >= USED_MAX:
+            self._used = {each: ends_at for each, ends_at in self._used.items() if ends_at > now}
         said, seal = challenge[:16], challenge[16:]
         if len(said) < 16 or not hmac.compare_digest(self._seal(said), seal):
             return False

@@ -300,10 +300,8 @@ class Passkeys:
             principal=row.principal,
             role=passkey.role.value,
             name=passkey.name,
-            sha256="",
             approver=by,
             detail=detail,
-            version="",
         )
         self._tell(entry)
 

@@ -66,6 +66,11 @@ def is_installed() -> bool:
     return find_spec("fido2") is not None
 
 
+def load() -> None:
+    """Load the library: once, that takes a second of a small machine. Call it in a thread."""
+    import fido2.server  # noqa: F401 - that is all
+
+
 class RelyingParty:
     """A gateway, as browsers and authenticators know it.
 

@@ -20,6 +20,7 @@ export const KINDS = [
   ["session.", "Sessions and runs"],
   ["login.", "Logins that failed"],
   ["console.", "The console"],
+  ["passkey.", "Passkeys"],
   ["token.", "Tokens"],
   ["passkey.", "Passkeys"],
   ["policy.", "Policy"],
@@ -41,6 +42,10 @@ const by = ({ approver, channel }) => (approver ? ` by ${approver}${channel ? ` 
 const said = ({ word }) => (word ? `: “${word}”` : "");
 
 /** @param {Entry} entry */
+const signed = ({ passkey }) =>
+  passkey ? `, signed with the passkey ${passkey.name ?? ""} (${shortId(passkey.credential)})` : "";
+
+/** @param {Entry} entry */
 const rule = ({ rule, description }) => (description && rule ? `${description} (${rule})` : description || rule || "");
 
 /** @param {Entry} entry */
@@ -59,7 +64,7 @@ function ended(entry) {
     case "executed":
       return `done${took}${rule(entry) ? `, allowed: ${rule(entry)}` : ""}`;
     case "denied":
-      return rule(entry) ? `denied: ${rule(entry)}` : `denied${by(entry)}${said(entry)}`;
+      return rule(entry) ? `denied: ${rule(entry)}` : `denied${by(entry)}${signed(entry)}${said(entry)}`;
     case "cancelled":
       return "withdrawn by the agent";
     case "unknown":
@@ -79,9 +84,9 @@ const login = ({ address, count: many = 1 }) =>
 /** @type {Record<string, [string, (entry: Entry) => string]>} tone and sentence of each event */
 const WORDS = {
   "request.asked": ["warn", asked],
-  "request.endorsed": ["ok", (e) => `yes${by(e)}, ${e.count ?? 1} of ${e.approvers_needed ?? 2}${said(e)}`],
+  "request.endorsed": ["ok", (e) => `yes${by(e)}${signed(e)}, ${e.count ?? 1} of ${e.approvers_needed ?? 2}${said(e)}`],
   "request.edited": ["warn", (e) => `edited${by(e)}, from what was asked before`],
-  "request.approved": ["ok", (e) => `approved${by(e)}${said(e)}`],
+  "request.approved": ["ok", (e) => `approved${by(e)}${signed(e)}${said(e)}`],
   "request.started": ["", (e) => (e.decision ? `started, allowed: ${rule(e)}` : "started")],
   "request.ended": ["", ended],
   "requests.denied": ["bad", told],
@@ -112,6 +117,9 @@ const WORDS = {
       `run ended: ${e.status ?? ""}${e.principal ? ` by ${e.principal}` : ""}${Number.isInteger(e.cost_micros) ? `, ${dollars(e.cost_micros)}` : ""}, session ${shortId(e.session)}`,
   ],
   "session.deleted": ["", (e) => `session ${shortId(e.session)} deleted`],
+  "passkey.added": ["warn", (e) => `made the passkey ${e.name ?? ""}`],
+  "passkey.removed": ["warn", (e) => `passkey ${e.name ?? ""} removed${by(e)}`],
+  "passkey.refused": ["bad", (e) => `passkey ${e.name ?? ""} refused, there may be a copy: ${e.detail ?? ""}`],
   "token.added": ["warn", (e) => `token of ${e.principal ?? "?"} made${e.role ? `, role ${e.role}` : ""}${by(e)}`],
   "token.revoked": ["warn", (e) => `token of ${e.principal ?? "?"} revoked${by(e)}`],
   "console.login": ["", (e) => `logged in at the console ${e.detail ?? ""}${e.address ? `, from ${e.address}` : ""}`],
