@@ -28,7 +28,7 @@ class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         id: its own, base64url.
         principal: whose it is.
         name: what they call it.
-        made_at, used_at: when it was made, and used last; "": never.
+        created_at, used_at: when it was made, and used last; "": never.
         is_synced: it may be on several devices of theirs.
         counts: false: the token is gone with which they were logged in when they made it, and with
             it what the passkey was good for.
@@ -37,7 +37,7 @@ class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     principal: str
     name: str
-    made_at: str
+    created_at: str
     used_at: str = ""
     is_synced: bool = False
     counts: bool = True

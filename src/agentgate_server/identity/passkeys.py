@@ -167,7 +167,7 @@ class Passkeys:
     def views(self, whose: Principal) -> list[PasskeyRow]:
         """The passkeys that somebody may see, the oldest first."""
         rows = [row for row in self._book.of(RowKind.PASSKEY) if may_see(whose, row)]
-        return sorted(map(self._view, rows), key=lambda view: (view.principal, view.made_at))
+        return sorted(map(self._view, rows), key=lambda view: (view.principal, view.created_at))
 
     # Logging in
 
@@ -286,7 +286,7 @@ class Passkeys:
             id=row.id,
             principal=row.principal,
             name=passkey.name,
-            made_at=rfc3339(passkey.made_at),
+            created_at=rfc3339(passkey.made_at),
             used_at=rfc3339(passkey.used_at) if passkey.used_at else "",
             is_synced=passkey.is_synced,
             counts=self._counts(row),

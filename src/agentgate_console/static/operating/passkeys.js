@@ -9,7 +9,7 @@ import { shown } from "../elements/shown.js";
 import { moment } from "./words.js";
 
 /**
- * @typedef {{id: string, principal: string, name: string, made_at: string, used_at?: string, is_synced?: boolean,
+ * @typedef {{id: string, principal: string, name: string, created_at: string, used_at?: string, is_synced?: boolean,
  *   counts?: boolean}} Passkey
  */
 
@@ -90,7 +90,7 @@ export class Passkeys {
               ${passkey.counts === false ? html`<span class="tag warn">counts no more</span>` : nothing}
             </p>
             <p class="muted">
-              Made <span title=${moment(passkey.made_at)}>${ago(passkey.made_at)}</span>,
+              Made <span title=${moment(passkey.created_at)}>${ago(passkey.created_at)}</span>,
               ${passkey.used_at
                 ? html`used <span title=${moment(passkey.used_at)}>${ago(passkey.used_at)}</span>`
                 : "not used yet"}${passkey.is_synced ? "; it may be on several devices" : ""}.
