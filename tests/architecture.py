@@ -54,6 +54,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "reporting": "what `/health` and `/metrics` say of the parts",
             "operating": "what those who run a gateway see of it and change, by its own protocol",
             "signing": "whether people have passkeys at a gateway, and for which host",
+            "operating/": "what those who run a gateway see of it and change, by its own protocol",
         },
         {
             "conversing": "what sessions are set up with: models, workspaces, budgets",

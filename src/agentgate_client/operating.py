@@ -12,6 +12,13 @@ from agentgate_proto.rpc.console_methods import (
     ListConsoleSessions,
     RevokeConsoleSession,
 )
+from agentgate_proto.rpc.health_methods import (
+    DeviceList,
+    DeviceRow,
+    HealthReport,
+    ListDevices,
+    ReportHealth,
+)
 from agentgate_proto.rpc.messages import Reload, ReloadReport
 from agentgate_proto.rpc.principal_methods import (
     ListPrincipals,
@@ -25,6 +32,8 @@ from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, Up
 
 Upstreams = list[UpstreamRow]
 ConsoleSessions = list[ConsoleSessionView]
+
+Devices = list[DeviceRow]
 
 
 class Operating:
@@ -138,3 +147,23 @@ class Operating:
         params = RevokeConsoleSession(id=session_id)
         result = await self._driver.call("revoke_console_session", params, None)
         return view_from(result, ConsoleSessionView)
+
+    async def devices(self) -> Devices:
+        """List the connections that provide tools: devices, programs.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_devices", ListDevices(), None)
+        return view_from(result, DeviceList).devices
+
+    async def report_health(self) -> HealthReport:
+        """Say how the gateway is; to an operator, with names, reasons and figures of each part.
+
+        (``health`` says how this client stands to it.)
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("report_health", ReportHealth(), None)
+        return view_from(result, HealthReport)

@@ -57,7 +57,7 @@ top:
   ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
   ``principal_methods`` for who may connect, ``console_methods`` for who is logged in,
   ``audit_methods`` for looking back, ``passkey_methods`` for what people sign with,
-  ``replay_methods`` for what would have been.
+  ``replay_methods`` for what would have been, ``health_methods`` for how a gateway is.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
   taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``demands`` (what that

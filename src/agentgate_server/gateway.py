@@ -67,7 +67,8 @@ from agentgate_server.opening import (
     open_runner,
     open_store,
 )
-from agentgate_server.operating import serve_operators
+from agentgate_server.operating.serving import serve_operators
+from agentgate_server.operating.site import Site
 from agentgate_server.policy import Policy
 from agentgate_server.pruning import Pruner
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
@@ -227,7 +228,7 @@ class Gateway:
         parts = {"home_assistant": home, "mcp_servers": self.backing}
         reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
-        serve_operators(self.gate, engine.path, self.masker)
+        serve_operators(self._site(engine, channels))
         await self._listen(stack, certificate)
         serve_passkeys(self.gate, config, self.port)
         tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -324,6 +325,20 @@ class Gateway:
             house=None if home is None else home.watching,
         )
         return open_channels(self.config, needs)
+
+    def _site(self, engine: SqliteEngine, channels: list[RunningChannel]) -> Site:
+        return Site(
+            gate=self.gate,
+            engine=engine,
+            masker=self.masker,
+            renewal=self._renewal,
+            disk=self._disk,
+            backing=self.backing,
+            channels=channels,
+            gauges=self._gauges,
+            warnings=self.warnings,
+            connections_max=self.config.gateway.connections_max,
+        )
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""

@@ -51,6 +51,8 @@ class ApprovalsClient(SyncClient[with_await.ApprovalsClient]):
     challenge = blocking(with_await.ApprovalsClient.challenge)
     passkeys = blocking(with_await.ApprovalsClient.passkeys)
     remove_passkey = blocking(with_await.ApprovalsClient.remove_passkey)
+    devices = blocking(with_await.ApprovalsClient.devices)
+    report_health = blocking(with_await.ApprovalsClient.report_health)
     list = blocking(with_await.ApprovalsClient.list)
     get = blocking(with_await.ApprovalsClient.get)
     decide = blocking(with_await.ApprovalsClient.decide)

@@ -59,7 +59,7 @@ class PasskeyProof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """An assertion that was verified, with all that it takes to verify it once more.
 
     Attributes:
-        credential, authenticator_data, client_data, signature: as in :class:`PasskeyAssertion`.
+        credential, authenticator_data, client_data, signature: as in ``PasskeyAssertion``.
         public_key: of the passkey at that time, a COSE key in base64url.
         name: what its owner calls it.
         nonce: of the challenge, base64url.

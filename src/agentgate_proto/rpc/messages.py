@@ -37,6 +37,12 @@ from agentgate_proto.rpc.console_methods import (
     RevokeConsoleSession,
 )
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
+from agentgate_proto.rpc.health_methods import (
+    DeviceList,
+    HealthReport,
+    ListDevices,
+    ReportHealth,
+)
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.passkey_methods import (
     ApprovalChallenge,
@@ -448,6 +454,8 @@ METHODS: dict[str, Method] = {
         Method("revoke_token", RevokeToken, TokenRevoked, OPERATORS),
         Method("list_audit", ListAudit, AuditPage, OPERATORS, alone=True),
         Method("verify_audit", VerifyAudit, AuditVerdict, OPERATORS, alone=True),
+        Method("list_devices", ListDevices, DeviceList, PEOPLE),
+        Method("report_health", ReportHealth, HealthReport, PEOPLE, alone=True),
         Method("list_models", ListModels, ModelList, OWNERS),
         Method("create_session", CreateSession, SessionView, OWNERS),
         Method("list_sessions", ListSessions, SessionList, OWNERS, alone=True),

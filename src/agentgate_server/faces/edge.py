@@ -134,6 +134,8 @@ class Link(Talker):
         utc: the clock, UTC seconds.
     """
 
+    face = edge.FACE
+
     def __init__(
         self,
         peer: Peer,

@@ -69,6 +69,8 @@ class NativeProvider:
         peer: its connection.
     """
 
+    face = "native"
+
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 

@@ -81,6 +81,7 @@ class Reloader:
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
         config: what is in force.
+        started_with: what holds of what takes a restart.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Reloader:
         self.audit = audit
         self._judge_again = judge_again
         self.problem = ""
-        self._started_with = config
+        self.started_with = config
         self.config = config
         self._load_config = load_config
         self._load_policy = load_policy
@@ -176,7 +177,7 @@ class Reloader:
             "reloaded",
             warnings=(*config.warnings, *found, *([problem] if problem else ())),
             restart=(
-                *changed_keys(self._started_with, config),
+                *changed_keys(self.started_with, config),
                 *restart,
                 *(f"{name}: the environment has another value than .env" for name in config.hidden),
             ),

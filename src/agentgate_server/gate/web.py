@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import msgspec
@@ -199,18 +199,32 @@ class Web:
         else:
             HttpReply(peer).error(ErrorCode.NOT_FOUND, NO_TICKET, None)
 
+    @property
+    def problem(self) -> str:
+        """Why nothing new is taken at present; "": it is."""
+        return self.ledger.problem or self.refusing
+
+    @property
+    def status(self) -> Literal["ok", "failing", "closing"]:
+        """How the gateway is, in a word."""
+        return "closing" if self.closing else "failing" if self.problem else "ok"
+
+    @property
+    def uptime_s(self) -> float:
+        """For how long it has run, in seconds."""
+        return round(self._clock() - self._started, 3)
+
     def _health(self) -> http_api.Reply:
         """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""
-        problem = self.ledger.problem or self.refusing
-        status = "closing" if self.closing else "failing" if problem else "ok"
+        status = self.status
         body: dict[str, Any] = {
             "status": status,
             "version": VERSION,
-            "uptime_s": round(self._clock() - self._started, 3),
+            "uptime_s": self.uptime_s,
             "connections": len(self.peers),
             "waiting_approvals": len(self.ledger.waiting),
             "unreached_approvals": self.reach.overdue,
-            "store": problem or "ok",
+            "store": self.problem or "ok",
             **{name: report() for name, report in self.parts.items()},
         }
         code = 200 if status == "ok" else 503

@@ -58,6 +58,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "revoke_token": {"name": "garden"},
     "list_audit": {},
     "verify_audit": {},
+    "list_devices": {},
+    "report_health": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
     "list_console_sessions": {},
