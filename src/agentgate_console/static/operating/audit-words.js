@@ -117,8 +117,6 @@ const WORDS = {
       `run ended: ${e.status ?? ""}${e.principal ? ` by ${e.principal}` : ""}${Number.isInteger(e.cost_micros) ? `, ${dollars(e.cost_micros)}` : ""}, session ${shortId(e.session)}`,
   ],
   "session.deleted": ["", (e) => `session ${shortId(e.session)} deleted`],
-  "console.login": ["", (e) => `logged in at the console ${e.detail ?? ""}${e.address ? ` from ${e.address}` : ""}`],
-  "console.logout": ["", (e) => `login at the console ended${e.approver ? by(e) : `: ${e.detail ?? ""}`}`],
   "passkey.added": ["warn", (e) => `made the passkey ${e.name ?? ""}`],
   "passkey.removed": ["warn", (e) => `passkey ${e.name ?? ""} removed${by(e)}`],
   "passkey.refused": ["bad", (e) => `passkey ${e.name ?? ""} refused, there may be a copy: ${e.detail ?? ""}`],
