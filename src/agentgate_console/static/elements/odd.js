@@ -11,13 +11,25 @@ const UNSEEN = new RegExp(
     "\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u3164\\uffa0\\ufe00-\\ufe0f\\u{e0100}-\\u{e01ef}]",
   "u",
 );
-/** Letters that only look like ASCII: in full width, of mathematics. */
-const DRESSED = /[\uff01-\uff5e\u{1d400}-\u{1d7ff}]/u;
+/** Letters and numbers that stand for ASCII ones in another dress: ligatures, full width, of mathematics, numerals. */
+const DRESSABLE = /[^\x00-\x7f](?<=[\p{L}\p{Nl}\uff01-\uff5e])/u;
+const ASCII = /^[\x20-\x7e]+$/;
+/** At home in no word: other slashes, and two letters of phonetics. */
+const ALONE = /[\u2044\u2215\u29f8\u05f3\u05f4\u0251\u0261]/;
 const MARK = /\p{M}/u;
+const MARKS_MAX = 2;
 const LATIN = /\p{Script=Latin}/u;
-/** Scripts whose letters pass for Latin ones; in a word with these they are told by number. */
+/** Scripts with letters that pass for Latin ones; in a word with these they are told by number. */
 const PASSING = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}]/u;
-const MARKS_MAX = 3;
+/** A letter of them that can't be taken for a Latin one: a text with one of these is what it seems. */
+const GENUINE =
+  /(?![асеорхуѕіјһԁԛԝАВЕЅІЈКМНОРСТУХՕՏԼοαρνυικχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ])[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}]/u;
+/** A letter that runs right to left: beside Latin letters or digits of ASCII a line would not read as it is. */
+const RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const LEFT = /[A-Za-z0-9]/;
+const DIGIT = /[^0-9](?<=\p{Nd})/u;
+/** @type {Record<string, string>} */
+const SHORT = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 
 /** A picture of several characters: its joiners and selectors are seen as what they are for. */
 const ONE = "\\p{ExtPict}(?:\\ufe0f|\\p{EMod})?";
@@ -29,6 +41,7 @@ const ORDINARY = /^[\x20-\x7e]*$/;
 
 /** @param {string} character */
 function numbered(character) {
+  if (SHORT[character]) return SHORT[character];
   const point = /** @type {number} */ (character.codePointAt(0));
   return point < 0x10000 ? `\\u${point.toString(16).padStart(4, "0")}` : `\\U${point.toString(16).padStart(8, "0")}`;
 }
@@ -41,6 +54,12 @@ function numbered(character) {
  */
 export function pieces(text, plain = "") {
   if (ORDINARY.test(text)) return text ? [{ text, isOdd: false }] : [];
+  const about = {
+    isProse: plain !== "",
+    hasGenuine: GENUINE.test(text),
+    isTurned: RIGHT.test(text) && LEFT.test(text),
+    isForeign: FOREIGN.test(text),
+  };
   /** @type {{text: string, isOdd: boolean}[]} */
   const found = [];
   for (const { 0: part, groups } of text.matchAll(PARTS)) {
@@ -49,10 +68,7 @@ export function pieces(text, plain = "") {
     let marks = 0;
     for (const letter of isPicture ? [part] : part) {
       marks = !isPicture && MARK.test(letter) ? marks + 1 : 0;
-      const isOdd =
-        !isPicture &&
-        !plain.includes(letter) &&
-        (UNSEEN.test(letter) || DRESSED.test(letter) || marks > MARKS_MAX || (isMixed && PASSING.test(letter)));
+      const isOdd = !isPicture && !plain.includes(letter) && (marks > MARKS_MAX || isDeceiving(letter, isMixed, about));
       const last = found.at(-1);
       const written = isOdd ? numbered(letter) : letter;
       if (last?.isOdd === isOdd) last.text += written;
@@ -60,4 +76,21 @@ export function pieces(text, plain = "") {
     }
   }
   return found;
+}
+
+/** A letter of another script than Latin: digits of that script are at home in the text then. */
+const FOREIGN = /(?!\p{Script=Latin})\p{L}/u;
+
+/**
+ * @param {string} letter
+ * @param {boolean} isMixed its word has Latin letters and such that pass for them
+ * @param {{isProse: boolean, hasGenuine: boolean, isTurned: boolean, isForeign: boolean}} about its text
+ */
+function isDeceiving(letter, isMixed, { isProse, hasGenuine, isTurned, isForeign }) {
+  if (letter < "\x7f" && letter >= " ") return false;
+  if (UNSEEN.test(letter) || ALONE.test(letter)) return true;
+  if (PASSING.test(letter)) return isMixed || !hasGenuine;
+  if (DRESSABLE.test(letter) && ASCII.test(letter.normalize("NFKC"))) return true;
+  if (DIGIT.test(letter)) return !isForeign;
+  return isTurned && !isProse && RIGHT.test(letter);
 }
