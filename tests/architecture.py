@@ -52,7 +52,6 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "checking/": "all that can be said of a gateway's files without starting it",
             "reporting": "what `/health` and `/metrics` say of the parts",
-            "operating": "what those who run a gateway see of it and change, by its own protocol",
             "signing": "whether people have passkeys at a gateway, and for which host",
             "operating/": "what those who run a gateway see of it and change, by its own protocol",
         },
