@@ -50,8 +50,13 @@ CONFIG: dict[str, Any] = {
 class House(GatewayProcess):
     """The gateway, and the agents of the test."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any] | None = None) -> None:
-        super().__init__(folder, {**CONFIG, **(config or {})}, POLICY)
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any] | None = None,
+        policy: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(folder, {**CONFIG, **(config or {})}, policy or POLICY)
         self.agents: list[Agent] = []
 
     @property
