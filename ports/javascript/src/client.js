@@ -3,20 +3,18 @@
 import { Agents } from "./agents.js";
 import { Approvals } from "./approvals.js";
 import { Core } from "./core.js";
-import * as codes from "./errors.js";
-import { mended, plain } from "./messages.js";
+import { AgentGateError, CONNECTION_LOST } from "./errors.js";
+import { plain } from "./messages.js";
+import { answerOf, offerOf } from "./offers.js";
+import { isPrivate, platformWebSocket, randomUuid } from "./platform.js";
 import { Sessions } from "./sessions.js";
 
-const { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } = codes;
 const seconds = () => performance.now() / 1000;
 
 /** setTimeout counts in 31 bits; a timer that fires early is set again. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const OPENING_S = 10;
-
-/** Of what a provided tool returns: what a gateway takes as one message. */
-const RESULT_BYTES_MAX = 1_047_552;
 
 /**
  * An agent's connection to its gateway.
@@ -361,18 +359,7 @@ export class AgentGateClient {
     const abort = new AbortController();
     this.#running.set(call, abort);
     const { run } = this.#tools.get(tool) ?? {};
-    let answer;
-    try {
-      if (!run) throw new AgentGateError(METHOD_NOT_FOUND, `there is no tool ${tool} here any more`);
-      answer = mended({ result: { data: (await run(args, abort.signal)) ?? null } });
-      const bytes = new TextEncoder().encode(JSON.stringify(answer)).length; // throws what can't be said
-      if (bytes > RESULT_BYTES_MAX) {
-        throw new AgentGateError(OUTCOME_UNKNOWN, `it ran, but its result can't be sent: it has ${bytes} bytes`);
-      }
-    } catch (error) {
-      const { code = TOOL_FAILED, message } = error instanceof AgentGateError ? error : { message: String(error) };
-      answer = mended({ error: { code, message: message.slice(0, 2_000) } });
-    }
+    const answer = await answerOf(tool, run, args, abort.signal);
     this.#running.delete(call);
     this.#core.ran(call, answer, seconds());
     this.#turn();
@@ -399,33 +386,4 @@ export class AgentGateClient {
     if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }
-}
-
-/** A random UUID, also in a page that came by plain HTTP: `crypto.randomUUID` is not there then. */
-function randomUuid() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
-
-/** What the gateway is told of a tool. */
-function offerOf({ name, effects = "write", description = "", args = {}, timeoutS = 30 }) {
-  return { name, effects, description, args, timeout_s: timeoutS };
-}
-
-/** Whether what is sent to a gateway stays on this machine, or goes by TLS. */
-function isPrivate(url) {
-  const { protocol, hostname } = new URL(url);
-  const isLocal = ["localhost", "[::1]"].includes(hostname) || /^127(\.\d+){3}$/.test(hostname);
-  return protocol === "wss:" || isLocal;
-}
-
-/** The platform's WebSocket, or our own where there is none (Node 20). */
-async function platformWebSocket() {
-  const inNode = typeof process !== "undefined" && Boolean(process.versions?.node);
-  const adapter = inNode ? await import("./node-websocket.js") : await import("./browser-websocket.js");
-  return adapter.openWebSocket;
 }
