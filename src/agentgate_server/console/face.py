@@ -42,6 +42,7 @@ from agentgate_server.version import VERSION
 
 NAME = "console"
 LINKS = "/api/console-links"
+LOGIN = "login"
 
 CSP = "; ".join(
     (
@@ -142,7 +143,7 @@ class ConsoleFace:
         self.place = place
         self.logins = logins
         self.handlers: dict[str, tuple[Handler, bool]] = {
-            "login": (self._login, False),
+            LOGIN: (self._login, False),
             "me": (self._me, True),
             "ticket": (self._ticket, True),
             "logout": (self._logout, True),
@@ -239,10 +240,11 @@ class ConsoleFace:
             HttpReply(peer).send(call)
             return
         visit = Visit(peer, request, call, self.logins.find(call.secret))
-        handler, is_for_people = self.handlers.get(request.values["call"], (None, False))
-        session = visit.session
+        name, session = request.values["call"], visit.session
+        handler, is_for_people = self.handlers.get(name, (None, False))
         if session is None:
-            if pause_s := self._strangers.take(peer.address, self._monotonic()):
+            # Who has a right token must get in, whatever others at the address do
+            if name != LOGIN and (pause_s := self._strangers.take(peer.address, self._monotonic())):
                 visit.refuse(ErrorCode.LIMIT_EXCEEDED, TOO_MANY, pause_s=pause_s)
                 return
         elif (declined := self._lets.seat(peer, session.who)) is not None:

@@ -145,6 +145,7 @@ class ConsoleLogins:
         await self._book.put(row_of(session, self.idle_s))
         self._add(session)
         self._say("console.login", session, f"by {by}", address=session.address)
+        log.info("%s logged in at the console by %s, from %s", who.name, by, session.address)
         return session, secret
 
     def find(self, secret: str) -> ConsoleSession | None:

@@ -12,7 +12,9 @@ from tests.server.embedded import AGENT, OPERATOR, OWNER, http, raw_client, serv
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed, Refused
 from agentgate_proto.errors import ErrorCode
+from agentgate_server.console import face
 from agentgate_server.gateway import Gateway
+from agentgate_server.version import VERSION
 
 pytestmark = pytest.mark.anyio
 PLAIN = "agentgate-console"
@@ -109,7 +111,7 @@ async def test_a_person_logs_in_by_token_and_out_again(tmp_path: Path) -> None:
 
         me = (await browser.call("me")).json
         assert me["who"] == {"name": "owner", "role": "approver"}
-        assert (me["passkeys"], me["push"]) == (False, "off")
+        assert (me["version"], me["push"]) == (VERSION, "off")
 
         out = await browser.call("logout")
         assert (out.status, browser.cookies) == (200, {})
@@ -325,3 +327,23 @@ async def test_behind_a_trusted_proxy_guessers_are_told_apart(tmp_path: Path) ->
         await browser.call("login", {"token": OWNER}, x_forwarded_for="203.0.113.9")
         (view,) = gateway.gate.logins.views(ops(gateway))
         assert view.address == "203.0.113.9"
+
+
+async def test_whoever_floods_keeps_nobody_out_who_has_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face, "STRANGERS_REQUESTS_PER_MINUTE", 2)
+    monkeypatch.setattr(face, "FILES_PER_MINUTE", 2)
+    monkeypatch.setattr(face, "LOGINS_PER_MINUTE", 2)
+    async with serving(tmp_path) as gateway:
+        stranger = Browser(gateway)
+        asked = [await stranger.call("me") for _ in range(3)]
+        assert [answer.status for answer in asked] == [401, 401, 429]
+        assert asked[-1].json["error"]["data"]["retry_after_s"] > 0
+        read = [(await stranger.get("/console/")).status for _ in range(3)]
+        assert read == [200, 200, 429]
+        browser = await logged_in(gateway)
+        for _ in range(3):
+            assert (await browser.call("me")).status == 200
+        again = [(await browser.call("login", {"token": OWNER})).status for _ in range(2)]
+        assert again == [200, 429], "each login costs a row and an entry of the audit"
