@@ -6,18 +6,14 @@ A passkey is made for a host name and for no address (WebAuthn section 5.1.3): f
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
-from urllib.parse import urlsplit
 
 from agentgate_server.config import Config
 from agentgate_server.console.passkey_pages import PasskeyPages
 from agentgate_server.gate.gate import Gate
 from agentgate_server.identity.challenges import Challenges
 from agentgate_server.identity.passkeys import Passkeys
-from agentgate_server.identity.webauthn import RelyingParty, is_installed
-
-HERE = "localhost"
+from agentgate_server.identity.webauthn import RelyingParty, is_installed, rp_id_of
 
 
 def party_of(config: Config, port: int) -> RelyingParty | None:
@@ -31,19 +27,11 @@ def party_of(config: Config, port: int) -> RelyingParty | None:
     if public_url is None:
         scheme = "https" if gateway.serves_tls else "http"
         default = 443 if gateway.serves_tls else 80
-        place = HERE if port == default else f"{HERE}:{port}"
-        return RelyingParty(HERE, {f"{scheme}://{place}"})
-    host = urlsplit(public_url.origin).hostname or ""
-    return None if is_address(host) else RelyingParty(host, {public_url.origin})
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is named by its address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        host = rp_id_of("")
+        place = host if port == default else f"{host}:{port}"
+        return RelyingParty(host, {f"{scheme}://{place}"})
+    host = rp_id_of(public_url.origin)
+    return RelyingParty(host, {public_url.origin}) if host else None
 
 
 def serve_passkeys(gate: Gate, config: Config, port: int) -> None:

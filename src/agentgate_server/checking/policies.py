@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.decision import Action
@@ -17,6 +16,7 @@ from agentgate_server.config.messenger import NAMELESS
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
 from agentgate_server.extras import how_to_install
+from agentgate_server.identity.webauthn import is_installed, rp_id_of
 from agentgate_server.policy import Policy
 from agentgate_server.policy.hours import own_zone_doubt
 from agentgate_server.policy.linting import Finding, Level, lint, listed, may_ask
@@ -174,9 +174,19 @@ def demand_passkeys(config: Config, policy: Policy) -> None:
             it asks about could only expire.
     """
     rule = next((each for each in policy.rules if each.decision.passkey), None)
-    if rule is not None and find_spec("fido2") is None:
-        text = f"its approval takes a passkey, which takes a package: {how_to_install('passkeys')}"
-        raise DocumentError(file_of(config, policy), text, line=rule.line)
+    public_url = config.gateway.public_url
+    if rule is None:
+        return
+    if not is_installed():
+        missing = f"a package: {how_to_install('passkeys')}"
+    elif not config.console.enabled:
+        missing = "the console in the browser, where people sign: set console.enabled"
+    elif public_url is not None and not rp_id_of(public_url.origin):
+        missing = "a host name, for there are none for addresses: set gateway.public_url to one"
+    else:
+        return
+    text = f"its approval takes a passkey, and that takes {missing}"
+    raise DocumentError(file_of(config, policy), text, line=rule.line)
 
 
 def look_at_sums(

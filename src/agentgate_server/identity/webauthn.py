@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -27,6 +29,10 @@ CEREMONY_MS = 300_000
 
 PUBLIC_KEY_BYTES_MAX = 1_024
 """Of a COSE key; RSA with 4,096 bits has 530."""
+
+
+HERE = "localhost"
+"""What browsers call the machine that they are on."""
 
 
 class WrongPasskey(Exception):
@@ -64,6 +70,22 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 def is_installed() -> bool:
     """Whether the library is there."""
     return find_spec("fido2") is not None
+
+
+def rp_id_of(public_origin: str) -> str:
+    """Say for which host passkeys are made; "": for none, an address is no name (section 5.1.3).
+
+    Args:
+        public_origin: where browsers reach the gateway; "": nobody has said so, and it is here.
+    """
+    if not public_origin:
+        return HERE
+    host = urlsplit(public_origin).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host
+    return ""
 
 
 def load() -> None:

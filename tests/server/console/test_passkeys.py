@@ -20,6 +20,8 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.demands import IN_THE_CONSOLE, SIGNED_OTHERWISE
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.passkey import PasskeyAssertion, PasskeyProof
+from agentgate_server.checking import policies
+from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.identity.passkeys import COPIED, NOT_WAITED_FOR
 from agentgate_server.policy import Policy
@@ -31,6 +33,7 @@ rules:
   - {tool: note, action: ask, approval: {passkey: true}}
   - {tool: echo, action: ask}
 """
+PLAIN = "rules: [{tool: note, action: ask}]"
 
 
 class House:
@@ -268,24 +271,41 @@ async def test_it_counts_after_a_restart_and_not_beside_another_token(tmp_path: 
             assert not row.counts
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"console": {"enabled": False}}, {"gateway": {"public_url": "http://192.0.2.7:8080"}}],
-)
-async def test_where_there_is_no_host_for_them_it_is_said(
-    tmp_path: Path, changes: dict[str, Any]
+NO_HOST = [
+    ({"console": {"enabled": False}}, "set console.enabled"),
+    ({"gateway": {"public_url": "http://192.0.2.7:8080"}}, "set gateway.public_url"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), NO_HOST)
+async def test_where_there_are_none_it_is_said(
+    tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
-    async with house(tmp_path, **changes) as it, asked(it) as (owner, rid):
-        assert await owner.passkeys() == []
-        code, text = await refusal(owner.challenge(rid, "approve"))
-        assert (code, "no passkeys at this gateway" in text) == (ErrorCode.PASSKEY_NEEDED, True)
-        code, _ = await refusal(owner.remove_passkey("Y3JlZA"))
-        assert code == ErrorCode.NOT_FOUND
-        signed = it.key.sign(b64(bytes(32)))
-        code, _ = await refusal(owner.decide(rid, "approve", passkey=signed))
-        assert code == ErrorCode.PASSKEY_NEEDED
-        code, _ = await refusal(owner.challenge("none", "approve"))
-        assert code == ErrorCode.NOT_FOUND
+    with pytest.raises(DocumentError, match=words):
+        async with house(tmp_path, **changes):
+            raise AssertionError("it must not start")
+    async with serving(tmp_path, policy=Policy.parse(PLAIN), **changes) as gateway:
+        it = House(gateway, tmp_path)
+        async with asked(it) as (owner, rid):
+            assert await owner.passkeys() == []
+            code, text = await refusal(owner.challenge(rid, "approve"))
+            assert (code, "no passkeys at this gateway" in text) == (ErrorCode.PASSKEY_NEEDED, True)
+            code, _ = await refusal(owner.remove_passkey("Y3JlZA"))
+            assert code == ErrorCode.NOT_FOUND
+            signed = it.key.sign(b64(bytes(32)))
+            code, _ = await refusal(owner.decide(rid, "approve", passkey=signed))
+            assert code == ErrorCode.PASSKEY_NEEDED
+            code, _ = await refusal(owner.challenge("none", "approve"))
+            assert code == ErrorCode.NOT_FOUND
+
+
+async def test_without_the_package_a_policy_that_demands_them_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "is_installed", bool)
+    with pytest.raises(DocumentError, match=r"install.*fido2"):
+        async with house(tmp_path):
+            raise AssertionError("it must not start")
 
 
 async def test_who_has_none_is_told_where_to_make_one(tmp_path: Path) -> None:

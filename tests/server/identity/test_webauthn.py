@@ -11,7 +11,7 @@ from tests.server.identity.authenticator import PRESENT, VERIFIED, Authenticator
 
 from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_server.identity import webauthn
-from agentgate_server.identity.webauthn import RelyingParty, WrongPasskey, challenge_in
+from agentgate_server.identity.webauthn import RelyingParty, WrongPasskey, challenge_in, rp_id_of
 
 ORIGIN = "http://localhost:8080"
 PARTY = RelyingParty("localhost", {ORIGIN})
@@ -106,3 +106,16 @@ def test_a_key_of_another_kind_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_challenge_is_read_from_what_was_signed() -> None:
     said = msgspec.json.encode({"challenge": b64(CHALLENGE), "more": [1]})
     assert challenge_in(b64(said)) == CHALLENGE
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("", "localhost"),
+        ("https://gate.example.org:8443", "gate.example.org"),
+        ("http://192.168.1.7:8080", ""),
+        ("https://[fd00::1]", ""),
+    ],
+)
+def test_passkeys_are_for_names_and_not_for_addresses(origin: str, host: str) -> None:
+    assert rp_id_of(origin) == host
