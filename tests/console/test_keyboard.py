@@ -110,3 +110,25 @@ def tabbed(page: Page, times: int) -> list[str]:
         assert outline, f"the focus on {name!r} can't be seen"
         names.append(name)
     return names
+
+
+def test_letters_can_be_switched_off_for_who_talks_to_the_machine(
+    house: House, eyes: Watched
+) -> None:
+    row = asked(house, "write_note", text="said aloud")
+    page = eyes.open(token=OWNER_TOKEN)
+    look(page)
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys").uncheck()
+    page.keyboard.press("Escape")
+    look(page)
+    page.keyboard.press("a")
+    page.keyboard.press("w")
+    expect(page.get_by_label("A word to the agent")).to_have_count(0)
+    assert [waiting["id"] for waiting in house.approvals()] == [row["id"]]
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys").check()
+    page.keyboard.press("Escape")
+    look(page)
+    page.keyboard.press("d")
+    house.agents[-1].wait()

@@ -26,6 +26,8 @@ export const PAGES = [
   { name: "health", title: "Health", roles: PEOPLE, group: "House", icon: "M3 12h4l3-7 4 14 3-7h4" },
 ];
 
+/** Keys that count even where the others are switched off: they change nothing. */
+const ALWAYS = ["?", "Escape"];
 const TOLD_MAX = 1_000;
 const MORE_ICON = "M5 12h.01M12 12h.01M19 12h.01";
 
@@ -171,7 +173,7 @@ class ConsoleApp extends LitElement {
     if (document.querySelector("dialog[open]") || !this.gateway.who) return;
     if (isTyping && event.key !== "Escape") return;
     const found = this.#keys().find(({ key }) => key === event.key);
-    if (!found) return;
+    if (!found || (!areKeysOn() && !ALWAYS.includes(event.key))) return;
     event.preventDefault();
     found.run(event);
   }
@@ -295,7 +297,12 @@ class ConsoleApp extends LitElement {
     const pages = this.#pages();
     return html`<nav class="bottom" aria-label="Pages, in short">
         ${pages.filter(({ bar }) => bar).map((page) => this.#link(page))}
-        <button class="rail-link" aria-haspopup="dialog" @click=${this.#openMore}>
+        <button
+          class="rail-link"
+          aria-haspopup="dialog"
+          aria-current=${pages.some(({ bar, name }) => !bar && name === this.name) ? "true" : nothing}
+          @click=${this.#openMore}
+        >
           ${drawn(MORE_ICON)}<span class="rail-name">More</span>
         </button>
       </nav>
@@ -337,13 +344,18 @@ class ConsoleApp extends LitElement {
 const drawn = (path) =>
   html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${svg`<path d=${path} />`}</svg>`;
 
-const storedTheme = () => {
+/** Single letters may be switched off, in the list of keys. */
+const areKeysOn = () => stored("keys") !== "off";
+const storedTheme = () => stored("theme") ?? document.documentElement.dataset.theme ?? "system";
+
+/** @param {string} name */
+function stored(name) {
   try {
-    return localStorage.getItem("theme") ?? "system";
+    return localStorage.getItem(name);
   } catch {
-    return document.documentElement.dataset.theme ?? "system";
+    return null; // a browser that stores nothing
   }
-};
+}
 
 /** @param {string} theme */
 function setTheme(theme) {
