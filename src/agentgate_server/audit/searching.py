@@ -6,11 +6,12 @@ So a search that has its page looks back a little further.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from agentgate_proto.limits import AUDIT_LOOKED_MAX
 from agentgate_proto.rpc.audit_methods import AuditPage, AuditRow, ListAudit
@@ -19,8 +20,9 @@ from agentgate_proto.rpc.listing import CUT, Page
 from agentgate_server.audit.audit_file import AuditFile, written
 from agentgate_server.policy import person_sees
 
-STEP = 256
-"""Entries of one step: a few milliseconds of a thread."""
+STEP = 128
+"""Entries of one step: less time than a thread may keep the interpreter for itself (5 ms), so that
+whoever is served meanwhile waits for no more."""
 
 LOOKED_BACK_MAX = 512
 """Entries that are looked at beyond the page, for what its requests are about."""
@@ -113,7 +115,7 @@ class Search:
             return AuditRow(seq=seq, event=DAMAGED, detail=text)
         if not isinstance(row.args, msgspec.Raw) or row.event.startswith("grant."):
             return row
-        return msgspec.structs.replace(row, signature=signature_of(row))
+        return replace(row, signature=signature_of(row))
 
     def _look_at(self, row: AuditRow) -> None:
         if row.signature and row.rid in self._wanted:
@@ -144,27 +146,28 @@ class Search:
             and (not params.agent or params.agent in (row.agent, row.principal))
             and (not params.tool or row.tool == params.tool)
             and (not params.kind or f"{row.event}.".startswith(f"{params.kind}."))
-            and (not self._text or any(self._text in text.casefold() for text in texts_of(row)))
+            and (not self._text or self._text in text_of(row).casefold())
         )
 
     def _signed(self, row: AuditRow) -> AuditRow:
         known = self._signatures.get(row.rid)
         if known is None or row.signature:
             return row
-        return msgspec.structs.replace(row, signature=known)
+        return replace(row, signature=known)
 
 
-def texts_of(row: AuditRow) -> Iterator[str]:
-    """What people see of an entry."""
-    for name in row.__struct_fields__:
-        value = getattr(row, name)
+def text_of(row: AuditRow) -> str:
+    """What people see of an entry, a line each."""
+    texts = [str(row.request_id)]
+    for value in astuple(row):
         if isinstance(value, str):
-            yield value
+            if value:
+                texts.append(value)
         elif isinstance(value, msgspec.Raw):
-            yield bytes(value).decode("utf-8", "replace")
+            texts.append(bytes(value).decode("utf-8", "replace"))
         elif isinstance(value, tuple):
-            yield from value
-    yield str(row.request_id)
+            texts += value
+    return "\n".join(texts)
 
 
 def signature_of(row: AuditRow) -> str:

@@ -24,8 +24,8 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.store.engine import StoreError
 
-CHECKED_STEP = 1_000
-"""Entries that one step checks: some milliseconds of a thread."""
+CHECKED_STEP = 250
+"""Entries that one step checks: a few milliseconds of a thread, see ``searching.STEP``."""
 
 
 class AuditDesk:
