@@ -176,6 +176,11 @@ def session_of(entry: Entry) -> str:
     return short_id(text_of(entry, "session"))
 
 
+def token_changed(entry: Entry, how: str) -> str:
+    """Say what has become of somebody's token; whose it is stands before it."""
+    return " ".join(filter(None, (f"token {how}, {printable(text_of(entry, 'role'))}", by(entry))))
+
+
 def policy_loaded(entry: Entry) -> str:
     """Name the policy that is in force."""
     name, digest = printable(text_of(entry, "name")), text_of(entry, "sha256")[:12]
@@ -208,6 +213,8 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "gateway.started": (str, lambda e: f"started, version {printable(text_of(e, 'version'))}"),
     "gateway.stopped": (str, lambda _: "stopped"),
     "policy.loaded": (str, policy_loaded),
+    "token.added": (warn, lambda entry: token_changed(entry, "made")),
+    "token.revoked": (warn, lambda entry: token_changed(entry, "revoked")),
     "policy.refused": (bad, lambda entry: f"policy refused: {printable(text_of(entry, 'detail'))}"),
     "session.created": (
         str,

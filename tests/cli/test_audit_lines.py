@@ -50,6 +50,14 @@ STORY: list[tuple[dict[str, Any], str]] = [
     ),
     ({"event": "request.approved", **LATER, **PERSON}, "approved by owner (terminal)"),
     (
+        {"event": "token.added", "principal": "garden", "role": "agent", **PERSON},
+        "garden  token made, agent by owner (terminal)",
+    ),
+    (
+        {"event": "token.revoked", "principal": "garden", "role": "agent"},
+        "garden  token revoked, agent",
+    ),
+    (
         {"event": "request.approved", **LATER, **PERSON, "word": "be quick"},
         'approved by owner (terminal): "be quick"',
     ),

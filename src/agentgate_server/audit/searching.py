@@ -59,6 +59,7 @@ class Search:
         self._mask = mask
         self._looked_max = looked_max
         self._text = params.text.casefold()
+        self._kind = params.kind.rstrip(".")
         self._since = written(seconds(params.since)) if params.since else ""
         self._until_s = seconds(params.until) if params.until else None
         self._until = "" if self._until_s is None else written(self._until_s)
@@ -145,7 +146,7 @@ class Search:
             and (not params.id or row.rid == params.id)
             and (not params.agent or params.agent in (row.agent, row.principal))
             and (not params.tool or row.tool == params.tool)
-            and (not params.kind or f"{row.event}.".startswith(f"{params.kind}."))
+            and (not self._kind or f"{row.event}.".startswith(f"{self._kind}."))
             and (not self._text or self._text in text_of(row).casefold())
         )
 

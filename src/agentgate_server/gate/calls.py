@@ -42,6 +42,7 @@ from agentgate_proto.rpc.tool_methods import ProvideTools
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
+from agentgate_server.console.logins import MARK
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.console_calls import ConsoleCalls
 from agentgate_server.gate.explaining import Explainer
@@ -179,7 +180,8 @@ class Calls:
                 reply = NativeReply(peer, request_id)
                 if isinstance(params, WatchApprovals):
                     self.watchers.add(peer)
-                self.answer(principal, params, "terminal", reply)
+                channel = "console" if peer.token_hash.startswith(MARK) else "terminal"
+                self.answer(principal, params, channel, reply)
 
     def answer(
         self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply

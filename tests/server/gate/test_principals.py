@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.server.console.browser import Browser
 from tests.server.embedded import AGENT, OPERATOR, OWNER, config, http, raw_client, serving, until
 
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient
@@ -72,6 +73,19 @@ async def test_a_token_that_an_operator_makes_counts_at_once_and_the_audit_names
             "approver": "ops",
             "channel": "terminal",
         }
+
+
+async def test_the_audit_says_that_it_was_done_in_the_browser(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    browser = Browser(gateway)
+    await browser.call("login", {"token": OPERATOR})
+    ticket = (await browser.call("ticket")).json["token"]
+    async with ApprovalsClient(gateway.url, ticket) as ops:
+        await ops.make_token("garden", Role.AGENT)
+    await gateway.gate.writer.flush()
+    (entry,) = told(tmp_path, "token.added")
+    assert (entry["approver"], entry["channel"]) == ("ops", "console")
 
 
 async def test_the_list_says_who_is_there_and_who_was(gateway: Gateway) -> None:
