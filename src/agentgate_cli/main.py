@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "Test a gateway or a client by the protocol.",
         ),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
+        "cert": ("agentgate_cli.cert:cert", "Make a certificate that your phone can trust."),
         "agents": ("agentgate_cli.agents:agents", "List named agents, and hash their passwords."),
     },
     "As a person": {

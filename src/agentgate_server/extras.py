@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 EXTRAS = {
+    "cert": "cryptography>=43",
     "mcp": "mcp>=2.3",
     "passkeys": "fido2>=2.1",
     "telegram": "python-telegram-bot>=22",
