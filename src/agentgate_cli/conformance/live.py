@@ -48,7 +48,7 @@ MOMENT_S = 1.0
 SHORT_S = 0.1
 """What that takes in real time, with room to spare."""
 
-SLOW_S = 8.0
+SLOW_S = 9.0
 """A vector that waits longer is played only on demand."""
 
 CODE_TRIES = 3
