@@ -144,3 +144,13 @@ def test_on_a_phone_the_list_leads_to_the_card_and_the_card_back(
     expect(page.get_by_role("list", name="Waiting")).to_be_visible()
     phone.close()
     house.decide(row["id"], "deny")
+
+
+def test_an_address_of_what_was_settled_before_says_so(house: House, eyes: Watched) -> None:
+    row = asked(house, "write_note", text="long ago")
+    house.decide(row["id"], "deny", token=SECOND_TOKEN)
+    page = eyes.open(f"inbox/{row['id']}", OWNER_TOKEN)
+    expect(page.get_by_text("does not wait any more")).to_be_visible()
+    page.close()
+    page = eyes.open(f"inbox/{row['id']}", OPERATOR_TOKEN)
+    expect(card(page).get_by_text("denied by second").first).to_be_visible()

@@ -71,14 +71,14 @@ class ConsoleApp extends LitElement {
     gateway.addEventListener("state", () => this.#stateChanged());
     gateway.addEventListener("approval", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
     gateway.addEventListener("back", () => this.page?.refresh());
-    addEventListener("hashchange", () => this.#route());
+    addEventListener("hashchange", () => (linkOf(location.hash) ? this.#begin() : this.#route()));
     addEventListener("keydown", (event) => this.#key(event));
     everySecond(() => gateway.state === "lost" && this.requestUpdate());
     this.#begin();
   }
 
   async #begin() {
-    const link = new URLSearchParams(location.hash.slice(1)).get("link");
+    const link = linkOf(location.hash);
     if (!link) return this.gateway.start();
     history.replaceState(null, "", location.pathname); // it is good once, and is nobody else's business
     try {
@@ -369,6 +369,9 @@ function grouped(pages) {
   for (const page of pages) groups.set(page.group, [...(groups.get(page.group) ?? []), page]);
   return groups;
 }
+
+/** The secret of a link that logs in, or null. @param {string} hash */
+const linkOf = (hash) => new URLSearchParams(hash.slice(1)).get("link");
 
 /** @param {string} part */
 function decoded(part) {

@@ -34,6 +34,8 @@ export default class Inbox extends Page {
     /** In which order approvals came to this list. @type {Map<string, number>} */
     this.arrivals = new Map();
     this.lastArrival = 0;
+    /** What was looked up last. */
+    this.sought = "";
   }
 
   connectedCallback() {
@@ -63,10 +65,19 @@ export default class Inbox extends Page {
     return super.scheduleUpdate();
   }
 
+  /** What an address names that does not wait: operators can look it up. @param {string} id */
+  async #lookUp(id) {
+    if (!this.isOperator || this.sought === id) return;
+    this.sought = id;
+    const { requests } = await this.gateway.call("list_requests", { id }).catch(() => ({ requests: [] }));
+    if (requests[0]?.approval) this.earlier = [settledOf(requests[0]), ...this.earlier];
+  }
+
   async refresh() {
     if (!this.isOperator) return;
     const { requests } = await this.gateway.call("list_requests", { limit: 100 }).catch(() => ({ requests: [] }));
     this.earlier = requests.filter(wasSettledToday).map(settledOf);
+    this.sought = ""; // what the address names may not be among them
   }
 
   /** @param {Approval} view */
@@ -104,6 +115,8 @@ export default class Inbox extends Page {
 
   willUpdate() {
     const open = this.#open;
+    const [wanted] = this.rest;
+    if (wanted && !open && this.gateway.isListed) this.#lookUp(wanted);
     const at = this.#waiting.findIndex(({ id }) => id === open?.id);
     if (at >= 0) this.openAt = at;
     if (WIDE.matches && open) this.chosen = open.id; // what is looked at stays, whatever else comes and goes
@@ -175,13 +188,14 @@ export default class Inbox extends Page {
     const settled = this.#settled;
     const open = this.#open;
     if (!this.gateway.isListed) return html`${head("Inbox")}<p class="muted">Asking the gateway …</p>`;
+    const gone = this.rest[0] && !open ? html`<p class="note" role="status">What this address names does not wait any more: it was settled before this page was opened.</p>` : nothing;
     if (!waiting.length && !settled.length) {
-      return html`${head("Inbox", nothing, this.#bell())}
+      return html`${head("Inbox", nothing, this.#bell())} ${gone}
       ${empty("Nothing waits", "When an agent asks for something that a person must allow, it appears here.")}`;
     }
     const isAlone = !WIDE.matches && open;
     const words = waiting.length ? `${waiting.length} ${waiting.length === 1 ? "waits" : "wait"} for an answer` : "Nothing waits";
-    return html`${isAlone ? html`<h1 class="heard-only" tabindex="-1">Inbox</h1>` : head("Inbox", words, this.#bell())}
+    return html`${isAlone ? html`<h1 class="heard-only" tabindex="-1">Inbox</h1>` : head("Inbox", words, this.#bell())} ${gone}
       <div class="inbox ${isAlone ? "alone" : ""}">
         ${isAlone
           ? html`<a class="button quiet back" href=${address("inbox")}>‹ Inbox${waiting.length > 1 ? ` · ${waiting.length} wait` : nothing}</a>`
@@ -226,6 +240,7 @@ export default class Inbox extends Page {
   #rows(waiting, open) {
     /** @type {Map<number, Approval[]>} */
     const blocks = new Map();
+    const now = Date.now();
     for (const view of waiting) {
       let arrival = this.arrivals.get(view.id);
       if (arrival === undefined) this.arrivals.set(view.id, (arrival = ++this.lastArrival));
@@ -241,8 +256,8 @@ export default class Inbox extends Page {
       blocks,
       ([block]) => block,
       ([, views]) => {
-        const isLast = views.some(({ expires_at: at }) => secondsLeft(at) < LAST_MINUTE_S + 1);
-        const tick = Math.floor(Date.now() / (isLast ? 1_000 : ROUGH_MS));
+        const isLast = views.some((view) => endOf(view) < now + (LAST_MINUTE_S + 1) * 1_000);
+        const tick = Math.floor(now / (isLast ? 1_000 : ROUGH_MS));
         const isOpen = open && views.includes(open) ? open.id : "";
         return guard([tick, isOpen, ...views], () =>
           repeat(
@@ -274,11 +289,23 @@ export default class Inbox extends Page {
               : html`<span class="tag ${kindOf(view)}">${view.status}</span>`}</span
           >
           <span class="inbox-what" dir="auto">${view.about || view.signature}</span>
-          ${isWaiting && view.warning ? html`<span class="tag warn">may already have run</span>` : nothing}
+          ${isWaiting && view.warning ? html`<span class="tag warn">${view.warning.includes("already have run") ? "may already have run" : "a warning"}</span>` : nothing}
         </a>`;
       })}
     </li>`;
   }
+}
+
+/** @type {WeakMap<Approval, number>} */
+const ends = new WeakMap();
+
+/** When an approval lapses, in milliseconds; read once. @param {Approval} view */
+function endOf(view) {
+  const known = ends.get(view);
+  if (known !== undefined) return known;
+  const end = Date.parse(view.expires_at);
+  ends.set(view, end);
+  return end;
 }
 
 /** @param {Approval} view */
