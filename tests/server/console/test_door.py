@@ -14,6 +14,7 @@ from agentgate_proto.connection.events import Answered, Authenticated, Closed, R
 from agentgate_proto.errors import ErrorCode
 from agentgate_server.console import face
 from agentgate_server.gateway import Gateway
+from agentgate_server.store.engine import StoreError
 from agentgate_server.version import VERSION
 
 pytestmark = pytest.mark.anyio
@@ -347,3 +348,36 @@ async def test_whoever_floods_keeps_nobody_out_who_has_a_token(
             assert (await browser.call("me")).status == 200
         again = [(await browser.call("login", {"token": OWNER})).status for _ in range(2)]
         assert again == [200, 429], "each login costs a row and an entry of the audit"
+
+
+async def test_on_a_full_disk_nobody_logs_in_and_everybody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path) as gateway:
+        first, second = await logged_in(gateway), await logged_in(gateway)
+        engine = gateway.gate.writer.engine
+        with monkeypatch.context() as disk:
+            disk.setattr(engine, "commit", full)
+            answer = await Browser(gateway).call("login", {"token": OWNER})
+            assert (answer.status, answer.code) == (503, ErrorCode.INTERNAL_ERROR)
+            assert "could not be stored: the disk is full" in answer.message
+            assert "set-cookie" not in answer.headers
+            secret = first.cookies[PLAIN]
+            assert (await first.call("logout")).status == 200
+            (left,) = gateway.gate.logins.views(ops(gateway))
+            async with raw_client(gateway, OPERATOR) as client:
+                await client.next(Authenticated)
+                await client.request(1, "revoke_console_session", {"id": left.id})
+                error = (await client.next(Answered)).error
+                assert error.code == ErrorCode.INTERNAL_ERROR
+                assert "may count again after a restart" in error.message
+            old = Browser(gateway, cookies={PLAIN: secret})
+            assert (await old.call("me")).status == 401, "it counts no more, whatever the disk has"
+            assert (await second.call("me")).status == 401
+        await logged_in(gateway)
+    async with serving(tmp_path) as gateway:
+        assert len(gateway.gate.logins.views(ops(gateway))) == 1, "the disk has caught up"
+
+
+def full(changes: object) -> None:
+    raise StoreError("the disk is full")
