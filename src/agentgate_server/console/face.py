@@ -24,6 +24,7 @@ from agentgate_proto.faces.http_api import Reply, problem, too_many, unauthorize
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.console_session import ConsoleSession
 from agentgate_proto.rpc.messages import PEOPLE
+from agentgate_proto.wire.hosts import by_name
 from agentgate_proto.wire.routes import Route
 from agentgate_server.console.logins import ConsoleLogins
 from agentgate_server.console.visit import Handler, Visit
@@ -326,10 +327,17 @@ class ConsoleFace:
             HttpReply(peer).error(ErrorCode.FORBIDDEN, NOT_FOR.format(who.role.value), None)
         else:
             made = self.logins.make_link(who, hash_token(token))
-            scheme = "https" if self.place.serves_tls else "http"
-            base = self.place.public_url or f"{scheme}://{request.headers.get('host')}"
-            url = f"{base}{self.place.path}/#link={made.ticket}"
+            url = f"{self._base(request)}{self.place.path}/#link={made.ticket}"
             HttpReply(peer).result({"url": url, "expires_in_s": made.expires_in_s})
+
+    def _base(self, request: HttpRequested) -> str:
+        """Where a browser on that machine opens the gateway: by a name, which passkeys need."""
+        if self.place.public_url:
+            return self.place.public_url
+        host = request.headers.get("host")
+        if self.place.serves_tls:
+            return f"https://{host}"  # the certificate may be for the address
+        return f"http://{by_name(host)}"
 
 
 @cache

@@ -23,6 +23,7 @@ from agentgate_proto.records.passkey import PasskeyAssertion, PasskeyProof
 from agentgate_server.checking import policies
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
+from agentgate_server.identity import passkeys
 from agentgate_server.identity.passkeys import COPIED, NOT_WAITED_FOR
 from agentgate_server.policy import Policy
 
@@ -318,3 +319,27 @@ async def test_who_has_none_is_told_where_to_make_one(tmp_path: Path) -> None:
         code, _ = await refusal(owner.decide(rid, "approve", passkey=broken))
         assert code == ErrorCode.PASSKEY_NEEDED
         assert (await owner.decide(rid, "deny")).status == "denied"
+
+
+async def test_nobody_has_more_of_them_than_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passkeys, "OF_ONE_MAX", 1)
+    async with house(tmp_path) as it:
+        browser = await it.browser()
+        assert (await it.register(browser)).status == 200
+        second = await it.register(browser, Authenticator(it.key.origin, number=2))
+        assert (second.code, second.message) == (
+            ErrorCode.INVALID_PARAMS,
+            "you have 1 passkeys: remove one that you do not use",
+        )
+
+
+async def test_the_link_of_the_command_line_opens_a_page_that_can_have_passkeys(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as it:
+        browser = Browser(it.gateway, f"127.0.0.1:{it.gateway.port}")
+        headers: dict[str, str | None] = {"authorization": f"Bearer {OWNER}"}
+        answer = await browser.send("POST", "/api/console-links", headers, b"")
+        assert answer.json["url"].startswith(f"http://{it.host}/console/#link=")
