@@ -154,3 +154,14 @@ def test_an_address_of_what_was_settled_before_says_so(house: House, eyes: Watch
     page.close()
     page = eyes.open(f"inbox/{row['id']}", OPERATOR_TOKEN)
     expect(card(page).get_by_text("denied by second").first).to_be_visible()
+
+
+def test_a_number_that_a_page_cannot_hold_is_not_passed_off_as_the_exact_one(
+    house: House, eyes: Watched
+) -> None:
+    number = 2**53 + 1
+    asked(house, "turn_on", entity="light.hall", brightness=number)
+    page = eyes.open(token=OWNER_TOKEN)
+    shown = look(page)
+    expect(shown.get_by_text("rounded by this page")).to_be_visible()
+    expect(shown.get_by_text(str(number), exact=False).first).to_be_visible()
