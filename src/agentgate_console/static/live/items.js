@@ -223,7 +223,7 @@ function end(item) {
 /** @param {import("./transcript.js").Gap} item */
 function gap(item) {
   const why = GAPS[item.reason];
-  if (!why) return html`<p class="live-note warn">The gateway died here: what was said last may be missing.</p>`;
+  if (!why) return html`<p class="live-note warn">The gateway was started anew here: what was said last may be missing.</p>`;
   const what = item.count ? `${whole(item.count)} events are` : "What was before is";
   return html`<p class="live-note warn">${what} not to be had: ${why}.</p>`;
 }
