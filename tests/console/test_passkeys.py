@@ -88,6 +88,7 @@ def with_passkey(eyes: Watched) -> tuple[Page, Phone]:
     """The owner's page, and the passkey that they have just made at it."""
     page = eyes.open("agents/passkeys", token=OWNER_TOKEN)
     phone = Phone(page)
+    page.get_by_label("What you call it").fill("My phone")
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_text("may log in and approve now").first).to_be_visible()
     assert len(phone.credentials) == 1
@@ -96,7 +97,7 @@ def with_passkey(eyes: Watched) -> tuple[Page, Phone]:
 
 def test_a_passkey_is_made_and_logs_in_without_a_token(house: House, eyes: Watched) -> None:
     page, _ = with_passkey(eyes)
-    expect(page.get_by_role("main")).to_contain_text("of owner")
+    expect(page.get_by_role("main")).to_contain_text("My phone of owner")
     page.evaluate(
         "fetch('/console/api/logout', {method: 'POST', body: '{}', "
         "headers: {'content-type': 'application/json'}})"

@@ -19,12 +19,13 @@ from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.demands import IN_THE_CONSOLE, SIGNED_OTHERWISE
 from agentgate_proto.records.edit import EditTerms
-from agentgate_proto.records.passkey import PasskeyAssertion, PasskeyProof
+from agentgate_proto.records.passkey import PasskeyAssertion, PasskeyProof, from_base64url
 from agentgate_server.checking import policies
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.identity import passkeys
 from agentgate_server.identity.passkeys import COPIED, NOT_WAITED_FOR
+from agentgate_server.identity.webauthn import RelyingParty
 from agentgate_server.policy import Policy
 
 pytestmark = pytest.mark.anyio
@@ -171,7 +172,10 @@ async def test_a_yes_is_signed_and_the_audit_keeps_all_that_verifies_it(tmp_path
             (entry,) = it.audited("request.approved")
             proof = msgspec.convert(entry["passkey"], PasskeyProof)
             assert proof.is_for(rid, digest, approve=True)
-            assert (proof.signature, proof.credential) == (signed.signature, signed.credential)
+            kept = msgspec.convert(entry["passkey"], PasskeyAssertion)
+            assert kept == signed
+            party = RelyingParty("localhost", {it.key.origin})
+            party.signed(from_base64url(proof.challenge), proof.public_key, kept)
             told = await refusal(owner.decide(rid, "approve", passkey=signed))
             assert told[0] == ErrorCode.ALREADY_SETTLED
 

@@ -28,12 +28,17 @@ export class Passkeys {
     this.passkeys.run(() => this.#page.gateway.call("list_passkeys", {}));
   }
 
-  async #add() {
+  /** @param {SubmitEvent} event */
+  async #add(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("passkey-name"));
     this.isBusy = true;
     this.#page.requestUpdate();
     try {
       const { register } = await import("../passkeys.js");
-      await register();
+      await register(field.value.trim());
+      field.value = "";
       toast("This passkey may log in and approve now.");
     } catch (error) {
       toast(wordsOf(/** @type {Error} */ (error)), "bad");
@@ -67,9 +72,15 @@ export class Passkeys {
         A passkey logs you in without a token, and signs what you approve where a rule demands it.
       </p>
       ${canAdd
-        ? html`<div><button class="button primary" type="button" ?disabled=${this.isBusy} @click=${() => this.#add()}>
-            ${this.isBusy ? "Follow your browser …" : "Add a passkey"}
-          </button></div>`
+        ? html`<form class="stack" @submit=${(/** @type {SubmitEvent} */ event) => this.#add(event)}>
+            <label class="field"><span class="field-label">What you call it</span>
+              <input name="passkey-name" maxlength="64" autocomplete="off" placeholder="Phone" />
+              <span class="muted small-text">Without a name it is called after this device.</span>
+            </label>
+            <div><button class="button primary" ?disabled=${this.isBusy}>
+              ${this.isBusy ? "Follow your browser …" : "Add a passkey"}
+            </button></div>
+          </form>`
         : html`<p class="note lines">
             This address can't have passkeys: they need a name and a certificate that the browser trusts. To make one:
             <code>agent-gate cert</code>.
