@@ -96,7 +96,7 @@ class ConsoleApp extends LitElement {
       this.page = null;
       this.name = "";
       this.form ??= (await import("./login.js")).loginForm;
-    } else if (state === "connected" && !this.page) {
+    } else if (this.gateway.who && !this.page && !this.name) {
       await this.#route();
       whenIdle(async () => (await import("./elements/installed.js")).prepareWorker());
     }

@@ -13,6 +13,9 @@ const API = new URL("api/", import.meta.url);
 /** A person waits for each call; one without an answer in this time is told as failed. */
 const CALL_S = 60;
 
+/** What the port says where no WebSocket could be opened; a browser tells no more of it. */
+const NO_SOCKET = "no WebSocket could be opened";
+
 /** Settled approvals that the page remembers. */
 const SETTLED_MAX = 100;
 
@@ -207,7 +210,8 @@ export class Gateway extends EventTarget {
       if (!this.#unwatch) this.#watch();
       if (isBack) this.dispatchEvent(new Event("back"));
     } else if (state === "waiting") {
-      this.trouble = error?.message ?? "";
+      // The ticket came by HTTP just before: it is the upgrade that somebody refuses
+      this.trouble = error?.message === NO_SOCKET ? "It answers, but opens no WebSocket: a proxy on the way must pass upgrades." : (error?.message ?? "");
       this.retryAt = Date.now() + (retryInS ?? 0) * 1_000;
       this.#change("lost");
     } else if (state === "closed") {
