@@ -52,6 +52,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "checking/": "all that can be said of a gateway's files without starting it",
             "reporting": "what `/health` and `/metrics` say of the parts",
+            "pushing": "whether browsers are told while the console is closed, and by what",
             "signing": "whether people have passkeys at a gateway, and for which host",
             "operating/": "what those who run a gateway see of it and change, by its own protocol",
         },

@@ -71,6 +71,7 @@ from agentgate_server.operating.serving import serve_operators
 from agentgate_server.operating.site import Site
 from agentgate_server.policy import Policy
 from agentgate_server.pruning import Pruner
+from agentgate_server.pushing import serve_push
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
 from agentgate_server.reporting import fill_web, gauges_of, reports_of
@@ -324,7 +325,7 @@ class Gateway:
             observers=gate.observers,
             house=None if home is None else home.watching,
         )
-        return open_channels(self.config, needs)
+        return [*open_channels(self.config, needs), *serve_push(gate, self.config, needs)]
 
     def _site(self, engine: SqliteEngine, channels: list[RunningChannel]) -> Site:
         return Site(

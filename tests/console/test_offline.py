@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.console.hands import asked
+from tests.console.hands import SLOW_MS, asked
 from tests.console.house import OWNER_TOKEN, House
 from tests.console.icons import PINNED, hashes
 from tests.console.watched import Watched
 
 GONE = r"Failed to load resource|WebSocket connection|net::ERR|status of 502"
+POLLS_MAX = 1_000
 KEPT = """async (name) => {
   const cache = await caches.open("agentgate-shell");
   return (await cache.keys()).some((request) => request.url.endsWith(name));
@@ -68,15 +69,18 @@ def test_without_the_gateway_the_shell_opens_and_says_so(device: Watched, house:
 def pushed(device: Watched, page: Page, message: dict[str, Any]) -> list[dict[str, Any]]:
     """Deliver a message as a push service would, and return the notifications that are there."""
     tools = device.context.new_cdp_session(page)
-    versions: list[dict[str, Any]] = []
+    known: list[dict[str, Any]] = []
 
     def updated(event: dict[str, Any]) -> None:
-        versions.append(event)
+        known.extend(event["registrations"])
 
     tools.on("ServiceWorker.workerRegistrationUpdated", updated)
     tools.send("ServiceWorker.enable")
-    page.wait_for_timeout(0)  # what was told is heard while something is waited for
-    registration = versions[-1]["registrations"][0]["registrationId"]
+    for _ in range(POLLS_MAX):
+        if known:
+            break
+        page.wait_for_timeout(10)  # what the browser tells is heard while something is waited for
+    registration = known[-1]["registrationId"]
     tools.send(
         "ServiceWorker.deliverPushMessage",
         {
@@ -91,7 +95,9 @@ def pushed(device: Watched, page: Page, message: dict[str, Any]) -> list[dict[st
       return found.filter((each) => each.tag === tag)
         .map(({title, body, tag, data}) => ({title, body, tag, data}));
     }"""
-    page.wait_for_function(f"async (tag) => (await ({shown})(tag)).length > 0", arg=message["tag"])
+    is_there = f"""async ([tag, title]) =>
+      (await ({shown})(tag)).some((each) => each.title === title)"""
+    page.wait_for_function(is_there, arg=[message["tag"], message["title"]])
     found: list[dict[str, Any]] = page.evaluate(shown, message["tag"])
     return found
 
@@ -108,3 +114,14 @@ def test_what_is_pushed_is_shown_and_a_later_one_takes_its_place(
     house.decide(row["id"], "deny")
     (later,) = pushed(device, page, {**message, "title": "Denied", "silent": True})
     assert later["title"] == "Denied"
+
+
+def test_what_push_needs_is_said_where_it_is_switched_on(device: Watched) -> None:
+    device.allowed.append("Push API in incognito mode")
+    page = device.open("agents/device", token=OWNER_TOKEN)
+    button = page.get_by_role("button", name="Tell this device")
+    expect(button).to_be_enabled()
+    button.click()
+    # No browser in a private window has push: that it says, and may be tried again
+    expect(page.locator(".toast.bad")).to_be_visible(timeout=SLOW_MS)
+    expect(button).to_be_enabled()

@@ -22,3 +22,7 @@ class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     session_idle: Annotated[float, msgspec.Meta(ge=60, le=30 * DAY_S, extra=SECONDS)] = 43_200.0
     """How long a login counts that nobody uses. After 30 days it ends in any case."""
+
+    push: bool = True
+    """Let browsers subscribe to notifications that come while the console is closed, by their
+    vendors' push services (extra ``push``). Nothing is sent before somebody does."""

@@ -6,6 +6,7 @@ import { ConsoleSessions } from "../operating/console-sessions.js";
 import { PartedPage } from "../operating/parted.js";
 import { Passkeys } from "../operating/passkeys.js";
 import { Principals } from "../operating/principals.js";
+import { ThisDevice } from "../operating/this-device.js";
 import { styled } from "../elements/styled.js";
 
 await styled(new URL("../operating/operating.css", import.meta.url).href);
@@ -18,6 +19,7 @@ export default class AgentsPage extends PartedPage {
     { name: "tokens", label: "Who may connect", isForOperators: true },
     { name: "sessions", label: "Console sessions" },
     { name: "passkeys", label: "Passkeys" },
+    { name: "device", label: "This device" },
   ];
 
   constructor() {
@@ -26,6 +28,7 @@ export default class AgentsPage extends PartedPage {
       tokens: new Principals(this),
       sessions: new ConsoleSessions(this),
       passkeys: new Passkeys(this),
+      device: new ThisDevice(this),
     };
   }
 
