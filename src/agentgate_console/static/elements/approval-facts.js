@@ -63,15 +63,16 @@ export function factsOf(view, comparison) {
 /** @param {any} comparison */
 function comparisonOf(comparison) {
   if (!comparison) return nothing;
-  const { failed, last, changes = [], times_approved: yes = 0, times_denied: no = 0 } = comparison;
+  const { failed, last, changes = [], times_approved: yes = 0, times_denied: no = 0, doubt = "" } = comparison;
   if (failed) return html`<p class="muted small-text">What changed since the last approved call is not known: ${failed}</p>`;
   const count = yes || no ? `Approved ${times(yes)}, denied ${times(no)} so far.` : "";
   if (!last) {
-    return html`<p class="note"><span>This agent has no approved call of this tool yet. ${no ? count : nothing}</span></p>`;
+    const none = doubt ? `No approved call of this tool is known: ${doubt}.` : "This agent has no approved call of this tool yet.";
+    return html`<p class="note"><span>${none} ${no ? count : nothing}</span></p>`;
   }
   return html`<section class="stack tight">
     <h3 class="muted small-text">Since the last approved call</h3>
-    <p class="small-text muted">That was ${ago(last.at)}${last.decided_by ? html`, by <bdi>${last.decided_by}</bdi>` : nothing}. ${count}</p>
+    <p class="small-text muted">That was ${ago(last.at)}${last.decided_by ? html`, by <bdi>${last.decided_by}</bdi>` : nothing}. ${count} ${doubt ? `(${doubt})` : nothing}</p>
     ${changes.length
       ? html`<ul class="changes">${changes.map((/** @type {string} */ line) => html`<li>${shown(line)}</li>`)}</ul>`
       : html`<p>Nothing has changed: it is the same call.</p>`}

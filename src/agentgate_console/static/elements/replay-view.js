@@ -14,11 +14,16 @@ const counted = (count, one, many = `${one}s`) => `${count.toLocaleString()} ${c
  * @param {Record<string, any>} replay
  */
 export function replayOf(replay) {
-  const { requests = 0, cut = 0, covered = 0, of_covered: of = {}, rows = [], more } = replay;
+  const { requests = 0, cut = 0, covered = 0, of_covered: of = {}, rows = [], more, next, since } = replay;
   const list = rows.slice(0, ROWS_SHOWN_MAX);
   return html`
     ${covered ? summaryOf(covered, of) : html`<p>It would have covered none of ${counted(requests, "recorded call")}.</p>`}
-    ${cut ? html`<p class="muted small-text">${cut.toLocaleString()} older ones are on record and were not looked at.</p>` : nothing}
+    ${cut
+      ? html`<p class="muted small-text">
+          Of ${counted(cut, "call")} nobody can say: they are kept in part, or the tool is another by now.
+        </p>`
+      : nothing}
+    ${next ? html`<p class="muted small-text">What was asked before ${when(since)} was not looked at.</p>` : nothing}
     ${list.length
       ? html`<details ?open=${list.length <= 5 || of.denied > 0}>
           <summary>${more || rows.length > list.length ? `The newest ${list.length}` : counted(list.length, "call")}, each</summary>
@@ -32,10 +37,11 @@ export function replayOf(replay) {
 
 /** @param {number} covered @param {Record<string, number>} of */
 function summaryOf(covered, of) {
-  const { allowed = 0, approved = 0, denied = 0, expired = 0, cancelled = 0 } = of;
+  const { allowed = 0, approved = 0, denied = 0, expired = 0, cancelled = 0, waiting = 0 } = of;
   const parts = [
     approved ? `${approved} that people approved` : "",
-    allowed ? `${allowed} that the policy allowed anyway` : "",
+    allowed ? `${allowed} that ran without a person` : "",
+    waiting ? `${waiting} that wait` : "",
     expired ? `${expired} that nobody answered` : "",
     cancelled ? `${cancelled} that were withdrawn` : "",
   ].filter(Boolean);
