@@ -2,11 +2,11 @@
 
 import { html } from "../vendor/lit.js";
 import { shown } from "../elements/shown.js";
-import { dollars } from "./words.js";
+import { dayName, dollars } from "./words.js";
 
 /**
  * @typedef {{name: string, principal: string, model: string, per: string, limit_micros: number,
- *   spent_micros: number, over: string, left_micros?: number, since?: string, until?: string}} Budget
+ *   spent_micros: number, over: string, of?: string, left_micros?: number, since?: string, until?: string}} Budget
  */
 
 /** From here on a budget is said to be nearly used up, as a part of it. */
@@ -21,11 +21,11 @@ export function budgets(rows) {
 
 /** @param {Budget} budget */
 function bar(budget) {
-  const { name, principal, model, per, limit_micros: limit, spent_micros: spent, over } = budget;
+  const { name, principal, model, per, limit_micros: limit, spent_micros: spent, over, of, until } = budget;
   const left = Math.max(0, budget.left_micros ?? limit - spent);
   const part = limit ? spent / limit : 1;
   const [state, tone] = part >= 1 ? ["used up", "bad"] : part >= NEARLY ? ["nearly used up", "warn"] : ["", ""];
-  const whose = principal === "*" ? "each principal" : principal;
+  const whose = of || (principal === "*" ? "each principal" : principal);
   const what = model === "*" ? "all models" : model;
   return html`
     <div class="row tight">
@@ -42,7 +42,7 @@ function bar(budget) {
       aria-label="${name}: ${dollars(spent)} of ${dollars(limit)} spent"
     ></meter>
     <p class="muted">
-      ${dollars(left)} left; for ${shown(whose)}, ${shown(what)}. Beyond it
+      ${dollars(left)} left${until ? ` until ${dayName(until)}` : ""}; for ${shown(whose)}, ${shown(what)}. Beyond it
       ${over === "ask" ? "a person is asked" : "requests are denied"}.
     </p>
   `;

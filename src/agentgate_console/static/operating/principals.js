@@ -68,11 +68,11 @@ export class Principals {
   }
 
   /** @param {Principal} row */
-  async #revoke({ name, role, connections = 0 }) {
+  async #revoke({ name, role }) {
     const isOwn = name === this.#page.gateway.who?.name;
     const isMeant = await confirmed(
       `Revoke the token of ${name}?`,
-      `Whoever has it can't connect any more${connections ? `; ${count(connections, "connection")} will end` : ""}.` +
+      "Whoever has it can't connect any more, and what is connected with it is cut off." +
         (role === "agent" ? " What it asked for and what waits is withdrawn." : "") +
         (isOwn ? " It is the one with which you are here: you will be logged out." : ""),
       "Revoke",

@@ -53,7 +53,7 @@ export default class HealthPage extends OperatingPage {
     const [words, tone] = WHOLE[status] ?? [`The gateway says: ${status}.`, "warn"];
     const ailing = parts.filter(({ state }) => state !== "ok" && state !== "off").length;
     return html`
-      <div class="note lines ${tone}" role="status">
+      <div class="note lines ${tone === "ok" && ailing ? "warn" : tone}" role="status">
         <p><strong>${words}</strong> ${ailing ? `${ailing} of its ${parts.length} parts should be looked at.` : nothing}</p>
       </div>
       ${list("Warnings", warnings, "warn")} ${figures(health)}
