@@ -48,6 +48,8 @@ class ApprovalsClient(SyncClient[with_await.ApprovalsClient]):
     replay_policy = blocking(with_await.ApprovalsClient.replay_policy)
     compare = blocking(with_await.ApprovalsClient.compare)
     policy = blocking(with_await.ApprovalsClient.policy)
+    console_sessions = blocking(with_await.ApprovalsClient.console_sessions)
+    revoke_console_session = blocking(with_await.ApprovalsClient.revoke_console_session)
     challenge = blocking(with_await.ApprovalsClient.challenge)
     passkeys = blocking(with_await.ApprovalsClient.passkeys)
     remove_passkey = blocking(with_await.ApprovalsClient.remove_passkey)
