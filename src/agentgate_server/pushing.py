@@ -37,6 +37,7 @@ def serve_push(gate: Gate, config: Config, needs: Needs) -> list[RunningChannel]
     subject = public_url.origin if public_url is not None else NOBODY
     subject = subject if subject.startswith("https:") else NOBODY
     subscriptions = Subscriptions(gate.book, authenticator.tokens.vouches, gate.utc)
+    face.logins.shut = subscriptions.forget_login
     sender = WebPushSender(subscriptions, Vapid(lambda: gate.face_calls.seal, subject, gate.utc))
     PushPages(face, subscriptions, sender, gate.calls.spawn, authenticator.monotonic)
     channel = WebPushChannel(sender, ASKS_PER_MINUTE, needs)

@@ -46,6 +46,21 @@ def test_an_edit_is_shown_before_it_runs_and_runs_as_shown(house: House, eyes: W
     assert {"entity": "light.bedroom", "brightness": 15} in [row["args"] for row in journal]
 
 
+def test_what_was_edited_for_one_is_no_answer_to_another(house: House, eyes: Watched) -> None:
+    asked(house, "turn_on", entity="light.bedroom", brightness=100)
+    asked(house, "turn_on", entity="light.kitchen", brightness=90)
+    first, second = sorted(house.approvals(), key=lambda view: view["created_at"])
+    page = eyes.open(f"inbox/{first['id']}", OWNER_TOKEN)
+    press(page, "Edit …")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("brightness JSON").fill("15")
+    page.evaluate("id => { location.hash = `#/inbox/${id}`; }", second["id"])
+    expect(page.locator("approval-card").get_by_text("light.kitchen").first).to_be_attached()
+    dialog.get_by_role("button", name="Approve this instead").click()
+    expect(page.get_by_text("nothing was answered").first).to_be_visible()
+    assert {view["id"] for view in house.approvals()} == {first["id"], second["id"]}
+
+
 def test_a_grant_is_given_after_a_look_at_what_it_would_have_covered(
     house: House, eyes: Watched
 ) -> None:

@@ -112,6 +112,8 @@ export class Gateway extends EventTarget {
   /** Log out, here and at the gateway. */
   async logout() {
     try {
+      const { forgetPush } = await import("./elements/installed.js");
+      await forgetPush().catch(() => {}); // the gateway forgets it as well
       await post("logout");
     } finally {
       await this.#leave("");

@@ -65,6 +65,7 @@ class ConsoleLogins:
     Attributes:
         idle_s: for how long a login counts that nobody uses.
         ended: called when one counts no more: its connections are to be closed.
+        shut: called with one that a person has ended.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ConsoleLogins:
     ) -> None:
         self.idle_s = 43_200.0
         self.ended: Callable[[], None] = lambda: None
+        self.shut: Callable[[ConsoleSession], None] = lambda session: None
         self._book = book
         self._vouches = vouches
         self._tell = tell
@@ -184,6 +186,7 @@ class ConsoleLogins:
         self._remove(session)
         self._say("console.logout", session, approver=by.name)
         self.ended()
+        self.shut(session)
         await self._book.drop(RowKind.SESSION, key)
         return session
 

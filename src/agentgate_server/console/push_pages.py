@@ -64,7 +64,7 @@ class PushPages:
         session = visit.logged_in
         texts = (visit.text("endpoint"), visit.text("key"), visit.text("auth"))
         try:
-            await self._subscriptions.add(session.who, session.token_hash, *texts)
+            await self._subscriptions.add(session, *texts)
         except ValueError as error:
             visit.refuse(ErrorCode.INVALID_PARAMS, str(error))
         except StoreError as error:

@@ -104,6 +104,8 @@ export class ApprovalCard extends LitElement {
     this.shownId = this.view.id;
     Object.assign(this, { whole: null, comparison: null, problem: "", hint: "", busy: "" });
     Object.assign(this, { isSpeaking: false, isCodeMissing: false });
+    const code = /** @type {HTMLInputElement | null} */ (this.querySelector("input[name=code]"));
+    if (code) code.value = ""; // it was typed for another
     this.hold();
     if (!this.#isWaiting) return;
     if (this.view.shortened?.length) this.#fetchWhole();
@@ -186,8 +188,9 @@ export class ApprovalCard extends LitElement {
   async edit() {
     if (this.#isTooSoon() || !this.#isReady()) return;
     const { editDialog } = await import("./edit-dialog.js");
+    const { id } = this.view;
     const made = await editDialog(this.gateway, this.#shown);
-    if (!made) return;
+    if (!made || !this.#isStill(id)) return;
     if (made.further) this.approveFor(made.edit);
     else this.#decide("approve", { edit: made.edit });
   }
@@ -196,8 +199,20 @@ export class ApprovalCard extends LitElement {
   async approveFor(edit) {
     if (this.#isTooSoon() || !this.#isReady() || this.#noGrant) return;
     const { grantDialog } = await import("./grant-dialog.js");
+    const { id } = this.view;
     const grant = await grantDialog(this.gateway, this.#shown, edit);
-    if (grant) this.#decide("approve", { grant, ...(edit ? { edit } : {}) });
+    if (grant && this.#isStill(id)) this.#decide("approve", { grant, ...(edit ? { edit } : {}) });
+  }
+
+  /**
+   * Whether what a dialog was about is here yet: its answer is for no other.
+   * @param {string} id
+   */
+  #isStill(id) {
+    if (id === this.view.id) return true;
+    this.hint = "Another one is here now: nothing was answered.";
+    announce(this.hint, "assertive");
+    return false;
   }
 
   async speak() {

@@ -70,8 +70,8 @@ export async function confirmed(title, words, yes, { danger = true } = {}) {
     ({ close }) => html`
       <p>${words}</p>
       <footer class="dialog-foot">
-        <button type="button" class="button" @click=${() => close(false)}>Cancel</button>
-        <button type="button" autofocus class="button ${danger ? "danger" : "primary"}" @click=${() => close(true)}>
+        <button type="button" ?autofocus=${danger} class="button" @click=${() => close(false)}>Cancel</button>
+        <button type="button" ?autofocus=${!danger} class="button ${danger ? "danger" : "primary"}" @click=${() => close(true)}>
           ${yes}
         </button>
       </footer>

@@ -25,3 +25,11 @@ export async function prepareWorker() {
   const { active } = await navigator.serviceWorker.ready;
   active?.postMessage({ keep: performance.getEntriesByType("resource").map(({ name }) => name) });
 }
+
+/** Let this device be told no more: who has logged out is nobody here. */
+export async function forgetPush() {
+  if (workerProblem()) return;
+  const registration = await navigator.serviceWorker.getRegistration();
+  const subscription = await registration?.pushManager?.getSubscription();
+  await subscription?.unsubscribe();
+}

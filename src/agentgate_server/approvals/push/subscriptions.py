@@ -16,6 +16,7 @@ import msgspec
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.console_row import ConsoleRow, RowKind
+from agentgate_proto.records.console_session import ConsoleSession
 from agentgate_server.store.console_book import ConsoleBook
 
 OF_PERSON_MAX = 10
@@ -37,6 +38,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
         endpoint: where to post to.
         key, auth: the browser's, base64url.
         token_hash, role: of whoever has subscribed: it ends with their token.
+        login: the id of the login in which they did; when that is ended by hand, it ends too.
         created_at: UTC seconds.
     """
 
@@ -46,6 +48,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: str
     role: str
     created_at: float
+    login: str = ""
 
     @property
     def id(self) -> str:
@@ -109,10 +112,8 @@ class Subscriptions:
         self._vouches = vouches
         self._utc = utc
 
-    async def add(
-        self, who: Principal, token_hash: str, endpoint: str, key: str, auth: str
-    ) -> None:
-        """Keep one; the oldest goes where there are too many.
+    async def add(self, session: ConsoleSession, endpoint: str, key: str, auth: str) -> None:
+        """Keep one that was made in a login; the oldest goes where there are too many.
 
         Raises:
             StoreError: it can't be kept.
@@ -120,13 +121,15 @@ class Subscriptions:
         """
         if objection := objection_to(endpoint, key, auth):
             raise ValueError(objection)
+        who = session.who
         made = Subscription(
             endpoint=endpoint,
             key=key,
             auth=auth,
-            token_hash=token_hash,
+            token_hash=session.token_hash,
             role=who.role.value,
             created_at=self._utc(),
+            login=session.id,
         )
         mine = sorted(
             (subscription_of(row).created_at, row.id)
@@ -144,6 +147,12 @@ class Subscriptions:
         row = self._book.find(RowKind.PUSH, id_of(endpoint))
         if row is not None and whose in (None, row.principal):
             self._book.forget(RowKind.PUSH, row.id)
+
+    def forget_login(self, session: ConsoleSession) -> None:
+        """Somebody has logged out, or was: who holds that device is to be told nothing."""
+        for row in self._book.of(RowKind.PUSH, session.principal):
+            if subscription_of(row).login == session.id:
+                self._book.forget(RowKind.PUSH, row.id)
 
     def has(self, endpoint: str, whose: str) -> bool:
         """Whether a person's browser has subscribed."""

@@ -159,6 +159,15 @@ async def test_a_subscription_ends_when_its_owner_says_so(
         assert not gateway.gate.book.of(RowKind.PUSH)
 
 
+async def test_who_has_logged_out_is_told_no_more(tmp_path: Path, service: PushService) -> None:
+    async with subscribed(tmp_path, service) as (gateway, browser):
+        other = await owner_of(gateway)
+        await other.call("push/subscribe", service.subscription("other"))
+        assert (await browser.call("logout")).status == 200
+        (kept,) = gateway.gate.book.of(RowKind.PUSH)
+        assert subscriptions.subscription_of(kept).endpoint.endswith("other")
+
+
 async def test_of_a_person_s_browsers_the_oldest_goes(
     tmp_path: Path, service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
