@@ -24,7 +24,7 @@ AGENT_GATE = str(Path(sys.executable).with_name("agent-gate"))
 AGENT_TOKEN = "agent-token-0123456789abcdef"
 OWNER_TOKEN = "owner-token-0123456789abcdef"
 OPERATOR_TOKEN = "operator-token-0123456789abcd"
-BOUND_S = 20.0
+BOUND_S = 60.0
 LEFT: list[Born] = []
 
 PERMISSIONS = {

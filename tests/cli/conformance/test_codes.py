@@ -108,7 +108,7 @@ def test_what_waits_of_the_first_try_has_lapsed_before_the_next(
     gateway = ScriptedGateway(monkeypatch, [REFUSED, GOOD])
     gateway.now = NOW + 19
     assert played().verdict == "passed"
-    assert gateway.now == NOW + 25
+    assert gateway.now == NOW + 19 + live.LAPSED_S
 
 
 def test_a_gateway_that_takes_no_code_at_all_fails(monkeypatch: pytest.MonkeyPatch) -> None:

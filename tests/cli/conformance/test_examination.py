@@ -57,7 +57,9 @@ def test_one_vector_can_be_chosen(gateway: Served) -> None:
 
 
 def test_one_level_can_be_chosen_with_what_it_builds_on(gateway: Served) -> None:
-    known = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--level", "http")
+    known = run(
+        "conformance", gateway.url, "--token", AGENT_TOKEN, "--level", "http", bound_s=180.0
+    )
     told = [line.split(maxsplit=1)[1] for line in known.stdout.splitlines()]
     assert any(line.startswith("a path that is none") for line in told)
     assert any(line.startswith("an opening handshake") for line in told)

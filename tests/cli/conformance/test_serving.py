@@ -18,7 +18,7 @@ from agentgate_cli.conformance.profile import read_tokens
 from agentgate_cli.conformance.serving import SHELL, ServeError, Serving, answers, serving
 from agentgate_cli.conformance.vectors import Step, Vector, load
 
-ALL_S = 240.0
+ALL_S = 600.0
 
 
 class Ours:
