@@ -30,7 +30,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters backends simulated ends \
 	commands conforming outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
-	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients console-test console-goldens console-vendor real-model real-home spec image clean
+	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients console-test \
+	console-short console-goldens console-vendor real-model real-home spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -63,7 +64,7 @@ flows: $(VENV)/.installed-test
 # left of it.
 unit: $(VENV)/.installed-test
 	$(MAKE) --jobs=6 --keep-going --output-sync=target \
-		ends commands conforming adapters backends console-test outside \
+		ends commands conforming adapters backends console-short outside \
 		covered simulated types
 	$(MAKE) attacked
 
@@ -98,6 +99,14 @@ outside: $(VENV)/.installed-test
 console-test: $(VENV)/.installed-test
 	$(BIN)/python -m tests.console.chromium
 	$(BIN)/python -m pytest tests/console $(CHOSEN)
+
+# What shows first that something is broken; all of it takes minutes of a browser's work.
+console-short: $(VENV)/.installed-test
+	$(BIN)/python -m tests.console.chromium
+	$(BIN)/python -m pytest tests/console/test_login.py tests/console/test_inbox.py \
+		tests/console/test_doors.py tests/console/test_budget.py tests/console/test_odd.py \
+		tests/console/test_types.py tests/console/test_vendored.py \
+		tests/console/test_audit_words.py tests/console/test_transcript.py
 
 console-goldens: $(VENV)/.installed-test
 	CONSOLE_GOLDENS=new $(BIN)/python -m pytest tests/console/test_pages.py -k looks
