@@ -21,18 +21,24 @@ from agentgate_server.approvals.link import Link
 from agentgate_server.approvals.needs import Needs
 from agentgate_server.approvals.push.channel import PushChannel
 from agentgate_server.approvals.push.notification import Button, Loudness, Notification
-from agentgate_server.approvals.push.ntfy import NEVER, pause_of
 from agentgate_server.approvals.push.sender import Place
 from agentgate_server.approvals.push.subscriptions import Subscription, Subscriptions, decoded
-from agentgate_server.approvals.sending import LaterError, RefusedError, UnreachableError
+from agentgate_server.approvals.sending import (
+    NEVER,
+    LaterError,
+    RefusedError,
+    UnreachableError,
+    pause_of,
+)
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
-from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from agentgate_server.backends.http_client import HttpBackend
 
 CHANNEL: Final = "push"
 
@@ -249,6 +255,8 @@ class WebPushSender:
                 failures_max=NEVER,
                 connections_max=2,
             )
+            from agentgate_server.backends.http_client import HttpBackend  # takes long
+
             self._services[origin] = HttpBackend(options)
         return self._services[origin]
 

@@ -156,8 +156,7 @@ async def reads(message: Message, *words: str) -> str:
 
 def channel_of(gateway: Gateway) -> TelegramChannel:
     """The gateway's channel."""
-    channel = gateway.gate.desk.channels[-1]
-    assert isinstance(channel, TelegramChannel)
+    (channel,) = (each for each in gateway.gate.desk.channels if isinstance(each, TelegramChannel))
     return channel
 
 
