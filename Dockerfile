@@ -9,7 +9,7 @@ WORKDIR /app
 COPY pyproject.toml README.md LICENSE /usr/src/agent-gate/
 COPY src /usr/src/agent-gate/src
 COPY spec/vectors /usr/src/agent-gate/spec/vectors
-RUN pip install --no-cache-dir "/usr/src/agent-gate[passkeys,speed,telegram]"
+RUN pip install --no-cache-dir "/usr/src/agent-gate[speed,telegram]"
 
 # 1000 is the first user of most machines: what it mounts is readable, and data/ is writable
 RUN groupadd --gid 1000 agent-gate \

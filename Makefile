@@ -16,9 +16,6 @@
 # make kills: a gateway that is killed at each step of requests and sessions, 50 times each.
 # make pressure [ATTACK="pipelined-health hoards"] [SECONDS=10] [SHORT=1]: attacks on a real gateway,
 # beside honest users.
-# make console-test [CHOSEN="-k inbox"]: the console in a real Chromium, which is installed if apt-get can.
-# make console-goldens: the pictures of its pages that console-test compares with.
-# make console-vendor: what the console takes from others, and the JavaScript port, bundled anew.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
@@ -30,8 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters backends simulated ends \
 	commands conforming outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
-	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients console-test \
-	console-short console-goldens console-vendor real-model real-home spec image clean
+	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -64,8 +60,7 @@ flows: $(VENV)/.installed-test
 # left of it.
 unit: $(VENV)/.installed-test
 	$(MAKE) --jobs=6 --keep-going --output-sync=target \
-		ends commands conforming adapters backends console-short outside \
-		covered simulated types
+		ends commands conforming adapters backends outside covered simulated types
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
@@ -94,25 +89,7 @@ conforming: $(VENV)/.installed-test
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
 		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli \
-		--ignore=tests/console --ignore=tests/pressure/test_deceits.py --ignore=tests/pressure/test_short.py
-
-console-test: $(VENV)/.installed-test
-	$(BIN)/python -m tests.console.chromium
-	$(BIN)/python -m pytest tests/console $(CHOSEN)
-
-# What shows first that something is broken; all of it takes minutes of a browser's work.
-console-short: $(VENV)/.installed-test
-	$(BIN)/python -m tests.console.chromium
-	$(BIN)/python -m pytest tests/console/test_login.py tests/console/test_inbox.py \
-		tests/console/test_doors.py tests/console/test_budget.py tests/console/test_odd.py \
-		tests/console/test_types.py tests/console/test_vendored.py \
-		tests/console/test_audit_words.py tests/console/test_transcript.py
-
-console-goldens: $(VENV)/.installed-test
-	CONSOLE_GOLDENS=new $(BIN)/python -m pytest tests/console/test_pages.py -k looks
-
-console-vendor: $(VENV)/.installed-test
-	$(BIN)/python -m tests.console.vendor
+		--ignore=tests/pressure/test_deceits.py --ignore=tests/pressure/test_short.py
 
 attacked: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/pressure/test_deceits.py tests/pressure/test_short.py

@@ -52,9 +52,6 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "checking/": "all that can be said of a gateway's files without starting it",
             "reporting": "what `/health` and `/metrics` say of the parts",
-            "pushing": "whether browsers are told while the console is closed, and by what",
-            "signing": "whether people have passkeys at a gateway, and for which host",
-            "operating/": "what those who run a gateway see of it and change, by its own protocol",
         },
         {
             "conversing": "what sessions are set up with: models, workspaces, budgets",
@@ -66,7 +63,6 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},
-        {"console/": "the console in the browser: its pages, who is logged in, what these ask"},
         {"faces/": "what other wire formats need at the edge: who asks, streams, static files"},
         {
             "approvals/": "where people are asked, and how their answers come back",
@@ -103,7 +99,6 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
 INNER: dict[str, Floor] = {
     "agentgate_proto": {
         "faces/agui/": "AG-UI: runs as events for pages, with interrupts that people answer",
-        "faces/browser/": "calls of the gateway's own pages, and the cookie that goes with them",
         "faces/completions/": "OpenAI's chat completions: the client keeps the conversation",
         "faces/acp/": "the Agent Client Protocol: what editors say, and the bridge to their pipes",
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
@@ -126,13 +121,6 @@ INNER: dict[str, Floor] = {
 
 OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
-    "agentgate_console/": "the console in the browser: pages, modules and styles, served as is",
-    "agentgate_console/static/": "what the gateway serves to browsers: the shell of the console",
-    "agentgate_console/static/elements/": "parts that pages share: dialogs, tables, times, charts",
-    "agentgate_console/static/live/": "what the pages of sessions are made of",
-    "agentgate_console/static/operating/": "what the pages of operators are made of",
-    "agentgate_console/static/pages/": "its pages, one file each, loaded when they are opened",
-    "agentgate_console/static/vendor/": "libraries of others, with their licences and hashes",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
     "agentgate_client/toolkits/": "the gate's tools in the forms of vendors of models",
     "agentgate_client/sync/": "the SDK without `await`: a thread with a loop of its own",

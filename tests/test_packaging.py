@@ -433,7 +433,6 @@ def test_the_source_distribution_and_the_wheel_that_is_built_from_it_have_every_
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert vectors_of(archive.namelist()) == wanted
-        assert pages() <= set(archive.namelist())
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(metadata).decode().partition("\n\n")[0].splitlines()
         packages = {name.partition("/")[0] for name in archive.namelist()}
@@ -445,15 +444,6 @@ def test_the_source_distribution_and_the_wheel_that_is_built_from_it_have_every_
     with tarfile.open(source) as archive:
         files = [member.name for member in archive.getmembers() if member.isreg()]
         assert vectors_of(files) == wanted
-
-
-def pages() -> set[str]:
-    """The files of the console, as they are called in a wheel."""
-    folder = ROOT / "src" / "agentgate_console" / "static"
-    found = (path.relative_to(ROOT / "src") for path in folder.rglob("*.*") if path.is_file())
-    names = {path.as_posix() for path in found}
-    assert "agentgate_console/static/index.html" in names
-    return names
 
 
 def left_aside(folder: str, names: list[str]) -> set[str]:

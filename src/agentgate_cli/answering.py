@@ -46,8 +46,6 @@ SECONDS = 60.0
 
 ByHand = Callable[[ApprovalView], Awaitable[EditTerms]]
 
-IN_THE_CONSOLE = "a yes takes a passkey: open the console in the browser ('agent-gate console')"
-
 SEVERAL = "it takes several people, who say yes to the very same: say no, with a word"
 
 
@@ -103,9 +101,6 @@ class Question:
             answer, word = read_answer(line)
             if answer == "skip":
                 return answer
-            if answer in ("grant", "edit", "approve") and self.view.needs_passkey:
-                say(f"  {bad('not here')}: {IN_THE_CONSOLE}")
-                continue
             if answer == "grant":
                 terms, answer = await self._grant(), "approve"
                 if terms is None:

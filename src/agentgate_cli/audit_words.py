@@ -39,15 +39,6 @@ def by(entry: Entry) -> str:
     return printable(f"by {approver}{where}") if approver else ""
 
 
-def signed(entry: Entry) -> str:
-    """Name the passkey by which they signed it, if they did."""
-    proof = entry.get("passkey")
-    if not isinstance(proof, dict):
-        return ""
-    name = printable(text_of(proof, "name"))
-    return f", signed with the passkey {name} ({short_id(text_of(proof, 'credential'))})"
-
-
 def word_of(entry: Entry) -> str:
     """Quote what a person said to the agent, if anything."""
     word = text_of(entry, "word")
@@ -75,7 +66,7 @@ def asked(entry: Entry) -> str:
 def endorsed(entry: Entry) -> str:
     """Say that one of several people agreed."""
     so_far = f"{entry.get('count', 1)} of {entry.get('approvers_needed', 2)}"
-    return f"yes {by(entry)}{signed(entry)}, {so_far}{word_of(entry)}"
+    return f"yes {by(entry)}, {so_far}{word_of(entry)}"
 
 
 def started(entry: Entry) -> str:
@@ -97,8 +88,7 @@ def ended(entry: Entry) -> str:
         case "denied" if rule:
             return f"denied: {rule}"
         case "denied":
-            said = f"{signed(entry)}{word_of(entry)}"
-            return " ".join(filter(None, ("denied", by(entry)))) + said
+            return " ".join(filter(None, ("denied", by(entry)))) + word_of(entry)
         case "cancelled":
             return "withdrawn by the agent"
         case "unknown":
@@ -140,45 +130,18 @@ def login(entry: Entry) -> str:
     return f"login failed{where}{often}"
 
 
-def console_login(entry: Entry) -> str:
-    """Say who has logged in at the console, how and from where."""
-    where = f" from {printable(text_of(entry, 'address'))}" if entry.get("address") else ""
-    how = printable(text_of(entry, "detail"))
-    return f"{printable(text_of(entry, 'principal'))} logged in at the console {how}{where}"
-
-
-def console_logout(entry: Entry) -> str:
-    """Say whose login at the console is over, and why."""
-    who, by_whom = printable(text_of(entry, "principal")), text_of(entry, "approver")
-    why = f"by {printable(by_whom)}" if by_whom else printable(text_of(entry, "detail"))
-    return f"login of {who} at the console ended: {why}"
-
-
-def passkey_refused(entry: Entry) -> str:
-    """Say why a passkey may have a copy."""
-    name, detail = printable(text_of(entry, "name")), printable(text_of(entry, "detail"))
-    return f"passkey {name} refused, there may be a copy: {detail}"
-
-
 def run_ended(entry: Entry) -> str:
     """Say how a run ended, and what it cost."""
     from agentgate_cli.figures import dollars
 
     cost = entry.get("cost_micros")
     price = f", {dollars(cost)}" if type(cost) is int else ""
-    who = printable(text_of(entry, "principal"))
-    status = printable(text_of(entry, "status")) + (f" by {who}" if who else "")
-    return f"run ended: {status}{price}, session {session_of(entry)}"
+    return f"run ended: {printable(text_of(entry, 'status'))}{price}, session {session_of(entry)}"
 
 
 def session_of(entry: Entry) -> str:
     """Name a session."""
     return short_id(text_of(entry, "session"))
-
-
-def token_changed(entry: Entry, how: str) -> str:
-    """Say what has become of somebody's token; whose it is stands before it."""
-    return " ".join(filter(None, (f"token {how}, {printable(text_of(entry, 'role'))}", by(entry))))
 
 
 def policy_loaded(entry: Entry) -> str:
@@ -191,7 +154,7 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "request.asked": (warn, asked),
     "request.endorsed": (good, endorsed),
     "request.edited": (warn, lambda entry: f"edited {by(entry)}, from what was asked before"),
-    "request.approved": (good, lambda e: f"approved {by(e)}{signed(e)}{word_of(e)}"),
+    "request.approved": (good, lambda entry: f"approved {by(entry)}{word_of(entry)}"),
     "request.started": (str, started),
     "request.ended": (str, ended),
     "requests.denied": (bad, told),
@@ -205,16 +168,9 @@ WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "agent.unmuted": (str, lambda entry: f"no longer muted, {by(entry)}"),
     "login.failed": (bad, login),
     "agent.login_failed": (bad, login),
-    "console.login": (str, console_login),
-    "console.logout": (str, console_logout),
-    "passkey.added": (warn, lambda e: f"made the passkey {printable(text_of(e, 'name'))}"),
-    "passkey.removed": (warn, lambda e: f"passkey {printable(text_of(e, 'name'))} removed {by(e)}"),
-    "passkey.refused": (bad, passkey_refused),
     "gateway.started": (str, lambda e: f"started, version {printable(text_of(e, 'version'))}"),
     "gateway.stopped": (str, lambda _: "stopped"),
     "policy.loaded": (str, policy_loaded),
-    "token.added": (warn, lambda entry: token_changed(entry, "made")),
-    "token.revoked": (warn, lambda entry: token_changed(entry, "revoked")),
     "policy.refused": (bad, lambda entry: f"policy refused: {printable(text_of(entry, 'detail'))}"),
     "session.created": (
         str,

@@ -120,14 +120,7 @@ async def ask_gateway(
     word = bold(STYLES[found.decision](found.decision))
     said = f": {printable(found.description)}" if found.description else ""
     say(f"{word}  {printable(found.rule)}{said}  (for {printable(found.agent)})")
-    show_more(
-        found.doubts,
-        found.approvers,
-        found.rule,
-        found.clock,
-        found.gets,
-        more=demanded(found.code, found.passkey),
-    )
+    show_more(found.doubts, found.approvers, found.rule, found.clock, found.gets, code=found.code)
     for reason in found.reasons:
         say(f"  {printable(reason)}")
     return Exit.OK
@@ -231,7 +224,6 @@ def document_of(found: Explanation, file: Path) -> dict[str, Any]:
         "doubts": list(found.decision.why),
         "approvers": found.decision.approvers,
         "code": found.decision.code,
-        "passkey": found.decision.passkey,
         "clock": found.clock or None,
         "reasons": [str(reason) for reason in found.reasons],
     }
@@ -245,26 +237,21 @@ def show(found: Explanation, file: Path) -> None:
     said = f": {printable(decision.description)}" if found.line and decision.description else ""
     say(f"{word}  {place}{said}")
     demands = decision.approvers, decision.rule, found.clock, found.gets
-    show_more(decision.why, *demands, more=demanded(decision.code, decision.passkey))
+    show_more(decision.why, *demands, code=decision.code)
     for reason in found.reasons:
         say(f"  {reason.rule} ({reason.action}) {printable(reason.text)}")
 
 
-def demanded(code: bool, passkey: bool) -> str:
-    """Say what each person must bring besides their word, or ""."""
-    return " and ".join([*(["a one-time code"] * code), *(["a passkey"] * passkey)])
-
-
 def show_more(
-    doubts: Iterable[str], approvers: int, rule: str, clock: str, gets: str, *, more: str
+    doubts: Iterable[str], approvers: int, rule: str, clock: str, gets: str, *, code: bool
 ) -> None:
     """Print what there is to say of a decision besides its rule."""
     for doubt in doubts:
         say(f"  because {printable(doubt)}")
-    if approvers > 1 or more:
+    if approvers > 1 or code:
         people = f"{approvers} people" if approvers > 1 else "one person"
-        with_more = f", each with {more}" if more else ""
-        say(f"  takes {people}{with_more} ({printable(rule)})")
+        with_code = ", each with a one-time code" if code else ""
+        say(f"  takes {people}{with_code} ({printable(rule)})")
     if clock:
         say(f"  its hours were judged at {printable(clock)}")
     if gets:

@@ -36,11 +36,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "Test a gateway or a client by the protocol.",
         ),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
-        "cert": ("agentgate_cli.cert:cert", "Make a certificate that your phone can trust."),
         "agents": ("agentgate_cli.agents:agents", "List named agents, and hash their passwords."),
     },
     "As a person": {
-        "console": ("agentgate_cli.console:console", "Open the console in your browser."),
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),
         "grants": ("agentgate_cli.grants:grants", "See and end approvals that cover more."),
     },

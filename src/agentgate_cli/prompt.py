@@ -118,8 +118,6 @@ def needs_of(view: ApprovalView) -> str:
         needs.append(f"{view.approvers_needed} people, so far {so_far}")
     if view.needs_code:
         needs.append("a one-time code")
-    if view.needs_passkey:
-        needs.append("a passkey, in the console in the browser")
     return "; ".join(needs)
 
 

@@ -280,7 +280,6 @@ def exit_of(code: int) -> Exit:
             | ErrorCode.DENIED_BY_POLICY
             | ErrorCode.ALREADY_SETTLED
             | ErrorCode.CODE_NEEDED
-            | ErrorCode.PASSKEY_NEEDED
             | ErrorCode.OVER_BUDGET
             | ErrorCode.RUN_IN_PROGRESS
         ):

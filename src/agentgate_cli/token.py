@@ -54,15 +54,26 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     """
     from agentgate_proto.principal import Role
     from agentgate_proto.records.request import rfc3339
-    from agentgate_server.config.newcomers import objection_to_name, objection_to_newcomer
+    from agentgate_server.identity.texts import PrincipalName
     from agentgate_server.identity.token_file import StoredToken
     from agentgate_server.identity.tokens import hash_token, new_token
 
-    if objection := objection_to_name(name):
-        raise click.UsageError(f"NAME {objection}")
+    try:
+        PrincipalName(name)
+    except ValueError as error:
+        raise click.UsageError(f"NAME {error}") from None
+    if " " in name:  # commands, and /mute on Telegram, take names as one word
+        raise click.UsageError(f"NAME must be one word: {printable(name.replace(' ', '-'))}")
     config = load_or_fail(config_file)
-    if objection := objection_to_newcomer(config, name, Role(role)):
-        raise Failure(objection)
+    if name in config.agents:
+        raise Failure(f"{name!r} is a named agent of {config.name}: choose another name")
+    if name in {identity.principal.name for identity in config.identities}:
+        raise Failure(f"{name!r} is in {config.name} already: choose another name")
+    if role == "agent" and name.partition(".")[0] in config.upstreams:
+        text = "its tools would be called as those of an upstream are: choose another name"
+        raise Failure(f"{name!r}: {text}")
+    if role in ("agent", "relay") and config.messenger and name in config.messenger.names:
+        raise Failure(f"{name!r} is a person who answers approvals: choose another name")
     fresh = new_token()
     stored = StoredToken(
         name=name,

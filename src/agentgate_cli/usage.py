@@ -166,9 +166,8 @@ def budget_lines(budget: BudgetLine, width: int) -> list[str]:
     colour = "red" if spent >= limit else "yellow" if spent >= ALMOST_SPENT * limit else "green"
     paint = {"red": bad, "yellow": warn, "green": good}[colour]
     over = "then a person is asked" if budget.over == "ask" else "then no more"
-    whose = f" of {printable(budget.of)}" if budget.of else ""
     about = "" if budget.model == "*" else f" on {printable(budget.model)}"
-    head = f"budget {bold(printable(budget.name))}{whose}{about}, per {printable(budget.per)}"
+    head = f"budget {bold(printable(budget.name))}{about}, per {printable(budget.per)}"
     drawn = bar([Part(min(spent, limit), "█", colour)], limit, BUDGET_BAR_CHARS)
     left_of = f" {paint(dollars(left))} of {dollars(limit)} left ({share(spent, limit)} spent),"
     return packed([head, f" {drawn}", left_of, over], width)

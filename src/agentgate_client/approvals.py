@@ -27,9 +27,6 @@ from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
-from agentgate_client.looking_back import LookingBack
-from agentgate_client.operating import Operating
-from agentgate_client.signing import Signing
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
@@ -39,7 +36,6 @@ from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
-from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.messages import (
     DecideApproval,
@@ -47,11 +43,14 @@ from agentgate_proto.rpc.messages import (
     ListGrants,
     PreviewEdit,
     PreviewGrant,
+    Reload,
+    ReloadReport,
     RevokeGrant,
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import EditPreview
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 WATCHED_MAX = 10_000
 """Approvals that a watch holds. Beyond it the one who watches is too slow to need each change: the
@@ -59,8 +58,10 @@ watch forgets them all and asks for a fresh list when it is looked at again."""
 
 Decision = Literal["approve", "deny"]
 
+Upstreams = list[UpstreamRow]
 
-class ApprovalsClient(Operating, LookingBack, Signing, Client):
+
+class ApprovalsClient(Client):
     """An approver's connection to a gateway, for a token with the role approver or operator.
 
     Connecting, closing, state and health are as for
@@ -102,6 +103,14 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._watches: WeakSet[ApprovalWatch] = WeakSet()
 
+    async def reload(self) -> ReloadReport:
+        """Let the gateway read policy, principals and tokens anew, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
+
     async def explain(
         self, tool: str, args: Mapping[str, Any] | None = None, *, agent: str = ""
     ) -> RequestExplained:
@@ -119,6 +128,15 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
         params = ExplainRequest(tool=tool, args=dict(args or {}), agent=agent)
         result = await self._driver.call("explain_request", params, None)
         return view_from(result, RequestExplained)
+
+    async def upstreams(self) -> Upstreams:
+        """List the gateways behind this one, and how the link to each is, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_upstreams", ListUpstreams(), None)
+        return view_from(result, UpstreamList).upstreams
 
     async def list(self) -> Approvals:
         """List the approvals that wait for an answer, oldest first.
@@ -171,7 +189,6 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
         grant: GrantTerms | None = None,
         word: str = "",
         edit: EditTerms | None = None,
-        passkey: PasskeyAssertion | None = None,
     ) -> ApprovalView:
         """Answer an approval. The first answer counts, whichever way it came.
 
@@ -188,7 +205,6 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
             grant: what else a yes is to cover; see ``preview_grant``.
             word: what the person says to the agent with it, up to 500 characters.
             edit: what the yes is to instead of what was asked; see ``preview_edit``.
-            passkey: what the person's passkey has signed, where it takes that; see ``challenge``.
 
         Returns:
             The approval as it stands now.
@@ -196,9 +212,9 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
         Raises:
             AgentGateError: it was settled before, or you have said yes already (-32009; ``data`` is
                 the approval as it stands), there is no such approval (-32011), it takes a one-time
-                code (-32012) or a passkey (-32019), no such grant can be given (-32602, -32006), no
-                such edit be made (-32602), policy denies what it would make of it (-32003), or the
-                role may not decide (-32010).
+                code (-32012), no such grant can be given (-32602, -32006), no such edit be made
+                (-32602), policy denies what it would make of it (-32003), or the role may not
+                decide (-32010).
             AgentGateConnectionError: the client was closed or has given up; whether the answer was
                 taken is not known.
             ValueError: the decision is neither "approve" nor "deny".
@@ -206,13 +222,7 @@ class ApprovalsClient(Operating, LookingBack, Signing, Client):
         if decision not in get_args(Decision):
             raise ValueError('decision is "approve" or "deny"')
         params = DecideApproval(
-            id=approval_id,
-            decision=decision,
-            code=code,
-            grant=grant,
-            word=word,
-            edit=edit,
-            passkey=passkey,
+            id=approval_id, decision=decision, code=code, grant=grant, word=word, edit=edit
         )
         return view_of(await self._driver.call("decide_approval", params, None))
 

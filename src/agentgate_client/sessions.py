@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 class Sessions:
-    """The sessions of an agent or a person; ``client.sessions``.
+    """The sessions of an agent; ``client.sessions``.
 
-    With the token of an operator it shows everybody's besides, and cancels anybody's run; of others
-    it deletes only those of named agents that are configured no more.
+    With the token of an operator it shows everybody's, and changes none; it deletes those of named
+    agents that are configured no more.
 
     Calls wait while the client is not connected. Each raises AgentGateError, or one of its
     subclasses; which ones besides AgentGateConnectionError, it says.

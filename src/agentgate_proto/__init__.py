@@ -8,8 +8,7 @@ top:
   its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
   ``bearer``, ``tickets`` and ``answer_tickets`` say who asks, ``queries`` what for, ``sse`` and
   ``static`` what is
-  answered. ``browser``, what the gateway's own pages are ``asking``, with their
-  ``cookies``. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
+  answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,
   the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, after
@@ -54,15 +53,12 @@ top:
   methods carry, ``decoding`` for reading that, ``session_methods`` for those about sessions,
   ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``mute_methods`` for
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
-  ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say,
-  ``principal_methods`` for who may connect, ``console_methods`` for who is logged in,
-  ``audit_methods`` for looking back, ``passkey_methods`` for what people sign with,
-  ``replay_methods`` for what would have been, ``health_methods`` for how a gateway is.
+  ``upstream_methods`` for gateways behind one, ``explain_methods`` for what a policy would say.
   ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
-  taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``demands`` (what that
-  takes), ``lifecycle`` (what runs), ``withdrawing`` (what is not wanted any more), ``delivery``
-  (who is told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
+  taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what
+  runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is told), ``collecting``
+  (what was missed), ``abandoning`` (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
   ``live`` for what is under way, ``steps`` for what comes next of it, ``journal`` for what is
@@ -80,8 +76,7 @@ top:
   ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``mute``, ``passkey``, ``console_row``, ``console_session``,
-  ``cutting``, ``filling``,
+  ``retention``, ``naming``, ``mute``, ``cutting``, ``filling``,
   ``edit`` and ``difference``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is

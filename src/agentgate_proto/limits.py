@@ -149,16 +149,6 @@ LIST_BYTES_MAX = 786_432
 """Bytes of rows in one such reply; ``more`` says that there are others. It fits the smallest
 client's message limit."""
 
-AUDIT_PAGE_ROWS_MAX = 1_000
-"""Entries of the audit in one reply."""
-
-AUDIT_LOOKED_MAX = 5_000
-"""Entries of the audit that are looked at for one reply of ``list_audit``: a tenth of a second of a
-thread, in steps. What fits may be further back: ``more`` says so."""
-
-AUDIT_CHECKED_MAX = 50_000
-"""Entries of the audit that one ``verify_audit`` checks: about a second of a thread, in steps."""
-
 LIST_READ_BYTES_MAX = 1_048_576
 """Bytes of requests that are read from the store for one reply to ``list_requests``: as much as a
 reply may hold of them, and some milliseconds for which nothing is written."""

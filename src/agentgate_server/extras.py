@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 EXTRAS = {
-    "cert": "cryptography>=43",
     "mcp": "mcp>=2.3",
-    "passkeys": "fido2>=2.1",
-    "push": "http_ece>=1.2 py-vapid>=1.9",
     "telegram": "python-telegram-bot>=22",
     "tracing": "opentelemetry-sdk>=1.30",
 }
@@ -34,7 +31,7 @@ def how_to_install(
         prefix: the folder of the environment that is meant.
         environment: of this process; it says whether that one is activated.
     """
-    package = " ".join(map(shlex.quote, EXTRAS[extra].split()))
+    package = shlex.quote(EXTRAS[extra])
     python = shlex.quote(str(Path(prefix) / "bin" / "python"))
     if Path(prefix, "pipx_metadata.json").exists():
         return f"pipx inject {NAME} {package}"

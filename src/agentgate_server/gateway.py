@@ -46,7 +46,7 @@ from agentgate_server.backing import McpBacking, backing_of
 from agentgate_server.checking.files import said_at_start
 from agentgate_server.checking.policies import check_start
 from agentgate_server.config import Config, check_exposure
-from agentgate_server.config.faces import OPEN, open_faces
+from agentgate_server.config.faces import OPEN, open_faces, people_converse
 from agentgate_server.conversing import conversations_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
@@ -57,7 +57,6 @@ from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
-    console_of,
     hand_over,
     limits_for,
     listener_of,
@@ -67,16 +66,12 @@ from agentgate_server.opening import (
     open_runner,
     open_store,
 )
-from agentgate_server.operating.serving import serve_operators
-from agentgate_server.operating.site import Site
 from agentgate_server.policy import Policy
 from agentgate_server.pruning import Pruner
-from agentgate_server.pushing import serve_push
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
 from agentgate_server.reporting import fill_web, gauges_of, reports_of
 from agentgate_server.secrets.masking import Masker
-from agentgate_server.signing import serve_passkeys
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
 from agentgate_server.store.disk_watch import DiskWatch
@@ -216,22 +211,19 @@ class Gateway:
             conversations=conversations,
             upstreams=self._upstreams,
             faces=[*faces_of(config), *self._faces],
-            console=console_of(config),
             dialogues=None if self.backing is None else self.backing.dialogues,
             offers=None if self.backing is None else self.backing.servers.offers,
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
-        self.gate.authenticator.presence = setup.presence
+        self.gate.authenticator.people_converse = people_converse(config.faces)
         self.gate.timekeeper.clock.highest = engine.newest_at
         self._add_reloader(home, look)
         channels = self._open_channels(home)
         parts = {"home_assistant": home, "mcp_servers": self.backing}
         reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
-        serve_operators(self._site(engine, channels))
         await self._listen(stack, certificate)
-        serve_passkeys(self.gate, config, self.port)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)
@@ -325,21 +317,7 @@ class Gateway:
             observers=gate.observers,
             house=None if home is None else home.watching,
         )
-        return [*open_channels(self.config, needs), *serve_push(gate, self.config, needs)]
-
-    def _site(self, engine: SqliteEngine, channels: list[RunningChannel]) -> Site:
-        return Site(
-            gate=self.gate,
-            engine=engine,
-            masker=self.masker,
-            renewal=self._renewal,
-            disk=self._disk,
-            backing=self.backing,
-            channels=channels,
-            gauges=self._gauges,
-            warnings=self.warnings,
-            connections_max=self.config.gateway.connections_max,
-        )
+        return open_channels(self.config, needs)
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""

@@ -30,7 +30,6 @@ from agentgate_server.config import (
     principals_of,
     who_is_missing,
 )
-from agentgate_server.console.face import ConsolePlace
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile
 from agentgate_server.observing.gauges import Gauges
@@ -191,20 +190,6 @@ def listener_of(
     )
 
 
-def console_of(config: Config) -> ConsolePlace | None:
-    """Say where the console in the browser is; None: nowhere."""
-    console, public_url = config.console, config.gateway.public_url
-    if not console.enabled:
-        return None
-    return ConsolePlace(
-        path=str(console.path),
-        idle_s=console.session_idle,
-        public_url="" if public_url is None else str(public_url),
-        public_origin="" if public_url is None else public_url.origin,
-        serves_tls=config.gateway.serves_tls,
-    )
-
-
 def memory_of(config: GatewayConfig) -> Memory:
     """Say how much memory the gateway may take."""
     if config.memory_max is not None:
@@ -226,13 +211,11 @@ def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") 
     names: list[str] = [config.host]
     if machine:
         names += [machine, f"{machine}.local"]
-    origins: list[str] = [*config.allowed_origins]
     if config.public_url is not None:
         names.append(urlsplit(config.public_url).hostname or "")
-        origins.append(config.public_url.origin)  # our own, whatever Host a proxy makes of it
     return Doors(
         routes=Routes(routes),
-        origins=frozenset(origins),
+        origins=frozenset(config.allowed_origins),
         hosts=frozenset(name_of(name) for name in names) | frozenset(config.allowed_hosts),
         trusted_proxies=tuple(proxy.network for proxy in config.trusted_proxies),
     )

@@ -325,7 +325,6 @@ def test_sessions_and_their_runs_are_shown_with_what_they_cost(
         (EventKind.RUN_STARTED, {"run": "r1", "model": "m"}),
         (EventKind.RUN_ENDED, {"run": "r1", "status": "completed", "cost_micros": 1_500}),
         (EventKind.RUN_ENDED, {"run": "r2", "status": "failed", "cost_micros": None}),
-        (EventKind.RUN_ENDED, {"run": "r3", "status": "cancelled", "by": "ops"}),
     ]
     log = tuple(
         LogRow(first=at, count=1, kind=kind, at=1.0, data=Raw(json.dumps(data).encode()))
@@ -342,7 +341,6 @@ def test_sessions_and_their_runs_are_shown_with_what_they_cost(
         "garden  run begun, model m, session s1",
         "garden  run ended: completed, $0.0015, session s1",
         "garden  run ended: failed, session s1",
-        "garden  run ended: cancelled by ops, session s1",
         "garden  session s1 deleted",
     ]
 

@@ -37,7 +37,6 @@ LIGHT = {
 LATER = {"rid": RID, "agent": "garden", "tool": "set_light"}
 RULE = {"rule": "permissions.yaml:12", "description": "Lights are asked about"}
 PERSON = {"approver": "owner", "channel": "terminal"}
-PROOF = {"credential": "Y3JlZGVudGlhbA", "name": "my phone"}
 
 STORY: list[tuple[dict[str, Any], str]] = [
     ({"event": "gateway.started", "version": "0.3.0"}, "gateway  started, version 0.3.0"),
@@ -51,36 +50,8 @@ STORY: list[tuple[dict[str, Any], str]] = [
     ),
     ({"event": "request.approved", **LATER, **PERSON}, "approved by owner (terminal)"),
     (
-        {"event": "token.added", "principal": "garden", "role": "agent", **PERSON},
-        "garden  token made, agent by owner (terminal)",
-    ),
-    (
-        {"event": "token.revoked", "principal": "garden", "role": "agent"},
-        "garden  token revoked, agent",
-    ),
-    (
         {"event": "request.approved", **LATER, **PERSON, "word": "be quick"},
         'approved by owner (terminal): "be quick"',
-    ),
-    (
-        {"event": "request.approved", **LATER, **PERSON, "passkey": PROOF},
-        "approved by owner (terminal), signed with the passkey my phone (VudGlhbA)",
-    ),
-    (
-        {"event": "request.endorsed", **LATER, **PERSON, "passkey": PROOF},
-        "yes by owner (terminal), signed with the passkey my phone (VudGlhbA), 1 of 2",
-    ),
-    (
-        {"event": "passkey.added", "principal": "owner", "name": "my phone"},
-        "owner  made the passkey my phone",
-    ),
-    (
-        {"event": "passkey.removed", "principal": "owner", "name": "my phone", "approver": "ops"},
-        "owner  passkey my phone removed by ops",
-    ),
-    (
-        {"event": "passkey.refused", "principal": "owner", "name": "my phone", "detail": "5, 5"},
-        "owner  passkey my phone refused, there may be a copy: 5, 5",
     ),
     (
         {"event": "request.edited", **LIGHT, **PERSON},

@@ -28,7 +28,6 @@ KEYS = [
     "doubts",
     "approvers",
     "code",
-    "passkey",
     "clock",
     "reasons",
 ]
@@ -78,7 +77,6 @@ def test_the_rule_is_named_with_file_and_line(policy: Path) -> None:
         "doubts": [],
         "approvers": 1,
         "code": False,
-        "passkey": False,
         "clock": None,
         "reasons": [
             (
@@ -235,17 +233,17 @@ def test_a_doubt_is_told_and_what_is_demanded_and_by_which_time(tmp_path: Path) 
         "rules:\n"
         '  - {pattern: "ha_call_service(lock.*)", action: ask, approval: {approvers: 2},\n'
         '     hours: {between: "00:00-24:00", tz: Asia/Tokyo}}\n'
-        "  - {tool: ha_call_service, action: ask, approval: {code: true, passkey: true}}\n"
+        "  - {tool: ha_call_service, action: ask, approval: {code: true}}\n"
     )
     words = ("ha_call_service", "domain=script", "service=open_up")
     row = explained(policy, *words)
     assert row["doubts"] == ["what script.open_up reaches is not known"]
-    assert (row["approvers"], row["code"], row["passkey"]) == (2, True, True)
+    assert (row["approvers"], row["code"]) == (2, True)
     assert row["clock"].endswith(" in Asia/Tokyo")
     shown = run("explain", *words, "--permissions", str(policy), cwd=tmp_path).stdout
     assert "  because what script.open_up reaches is not known\n" in shown
-    place = "p.yaml:2, and for the code p.yaml:4, and for the passkey p.yaml:4"
-    assert f"  takes 2 people, each with a one-time code and a passkey ({place})\n" in shown
+    place = "p.yaml:2, and for the code p.yaml:4"
+    assert f"  takes 2 people, each with a one-time code ({place})\n" in shown
     assert f"  its hours were judged at {row['clock'][:4]}" in shown
 
 

@@ -192,8 +192,6 @@ def test_what_a_yes_takes_and_how_often_it_was_asked_stand_in_rows_of_their_own(
         {}, approvers_needed=3, approved_by=("ann", "b\x1b[2J"), needs_code=True, repeats=2
     )
     lines = shown(view)
-    passkey = shown(approval({}, needs_passkey=True))
-    assert "  needs   a passkey, in the console in the browser" in passkey
     assert "  needs   3 people, so far ann, b\\u001b[2J; a one-time code" in lines
     assert "  repeats asked 2 more times meanwhile; all get this answer" in lines
 

@@ -115,7 +115,7 @@ def test_a_run_that_is_in_the_way_is_named_and_can_be_ended(stage: Served) -> No
     assert asked(stage, "sessions", "cancel", session) == {"status": "no_run"}
 
 
-def test_an_operator_sees_all_and_deletes_none_of_others(stage: Served) -> None:
+def test_an_operator_sees_all_and_changes_none(stage: Served) -> None:
     session = said(stage, "one")
     operator = {"AGENT_GATE_URL": stage.url, "AGENT_GATE_TOKEN": OPERATOR_TOKEN}
     assert session in run("sessions", "list", **operator).stdout

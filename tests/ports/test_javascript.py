@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.process import AGENT_TOKEN, OWNER_TOKEN, GatewayProcess, until
+from tests.e2e.process import AGENT_TOKEN, GatewayProcess, until
 from tests.ports import flows
 from tests.ports.node import BOUND_S, PORT, JavaScriptClient, node
 from tests.ports.transcripts import transcript
@@ -203,28 +203,6 @@ def test_the_adapter_for_browsers_does_the_same(gateway: GatewayProcess) -> None
     with JavaScriptClient(gateway.url, "a wrong token", "page", browser=True) as page:
         page.begin("connect", "connect")
         assert page.wait("connect")["error"]["code"] == -32005
-
-
-def test_a_watch_of_approvals_makes_one_list_of_pages_and_news() -> None:
-    run = played("approvals.js")
-    assert run.stdout == "passed\n", run.stderr
-
-
-def test_a_person_follows_and_decides_with_a_token_for_each_connection(
-    gateway: GatewayProcess, client: JavaScriptClient
-) -> None:
-    client.begin("person", "person", tokens=[OWNER_TOKEN, OWNER_TOKEN])
-    client.wait_for({"listed": []})
-    assert client.wait("person") == {"data": True}
-    client.call("a", "asked_write", key="k")
-    client.wait_for({"approval": ["asked_write", "waiting"]})
-    assert client.wait("a") == {"data": "wrote k"}
-    gateway.restart()
-    client.wait_for({"listed": []})
-    client.call("b", "asked_write", key="m")
-    assert client.wait("b") == {"data": "wrote m"}
-    gateway.restart()
-    client.wait_for({"person": "logged out"})
 
 
 def test_without_pings_it_makes_a_small_call() -> None:

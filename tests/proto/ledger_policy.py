@@ -10,15 +10,10 @@ def allow(*, ask_again: bool = True) -> Decision:
     return Decision(action=Action.ALLOW, rule="test:1", ask_again_after_unknown=ask_again)
 
 
-def ask(*, approvers: int = 1, code: bool = False, passkey: bool = False) -> Decision:
+def ask(*, approvers: int = 1, code: bool = False) -> Decision:
     text = "somebody has to look"
     return Decision(
-        action=Action.ASK,
-        rule="test:2",
-        description=text,
-        approvers=approvers,
-        code=code,
-        passkey=passkey,
+        action=Action.ASK, rule="test:2", description=text, approvers=approvers, code=code
     )
 
 

@@ -45,7 +45,6 @@ from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, executed
-from agentgate_proto.records.passkey import PasskeyProof
 from agentgate_proto.records.request import NOT_RELAYED, Phase, Record, Relayed
 
 NOON = 1_800_000_000.0
@@ -402,7 +401,6 @@ class World:
         nameless: bool = False,
         word: str = "",
         edit: Edit | None = None,
-        passkey: PasskeyProof | None = None,
     ) -> str:
         """Have a person answer; return the ticket."""
         if edit is not None:
@@ -419,7 +417,6 @@ class World:
             nameless=nameless,
             word=word,
             edit=edit,
-            passkey=passkey,
         )
         self.checker.deciding(ticket, rid, verdict)
         self.ledger.decide(rid, verdict)
@@ -438,7 +435,7 @@ class World:
         """Have a person say yes."""
         return self.decide(rid, approve=True, **kw)
 
-    def deny(self, rid: str, **kw: Any) -> str:
+    def deny(self, rid: str, **kw: str) -> str:
         """Have a person say no."""
         return self.decide(rid, approve=False, **kw)
 

@@ -301,9 +301,7 @@ class World:
 
     # What people do
 
-    def request(
-        self, params: msgspec.Struct, whose: str | None = "ann", named: str = "", by: str = ""
-    ) -> str:
+    def request(self, params: msgspec.Struct, whose: str | None = "ann", named: str = "") -> str:
         """Call a method; return the ticket. What is made gets this name, or any."""
         ticket = f"ticket{next(self.ids)}"
         self.unanswered.append(ticket)
@@ -311,7 +309,7 @@ class World:
         if isinstance(params, AttachSession):
             self.sessions.attach(ticket, whose, params, self.now)
         else:
-            self.sessions.call(ticket, whose, params, self.now, ids, by)
+            self.sessions.call(ticket, whose, params, self.now, ids)
         self.drain()
         return ticket
 

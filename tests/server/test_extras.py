@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 def test_the_packages_are_those_of_the_extras() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     for name, package in EXTRAS.items():
-        assert project["optional-dependencies"][name] == package.split()
+        assert project["optional-dependencies"][name] == [package]
 
 
 def test_the_page_has_each_extra_and_its_package() -> None:

@@ -62,17 +62,6 @@ ORDINARY: dict[str, tuple[str, ...]] = {
     ),
     "Y4": ("tests/proto/rpc/test_behalf.py::test_what_was_at_too_many_gateways_is_not_passed_on",),
     "Y11": ("tests/relay/test_ending.py::test_what_may_have_run_is_unknown_if_it_writes",),
-    "D50": (
-        "tests/proto/ledger/test_demands.py::test_a_yes_takes_a_passkey_and_a_no_does_not",
-        "tests/server/console/test_passkeys.py::test_a_yes_is_signed_and_the_audit_keeps_all_that_verifies_it",
-    ),
-    "D53": (
-        "tests/proto/ledger/test_demands.py::test_what_was_signed_for_something_else_does_not_count",
-        "tests/server/console/test_passkeys.py::test_what_was_signed_for_one_answer_is_good_for_no_other",
-    ),
-    "D54": (
-        "tests/server/console/test_passkeys.py::test_without_the_person_or_with_another_ones_passkey_it_is_none",
-    ),
     "Z1": ("tests/client/test_failures.py::test_the_token_is_in_no_url_and_in_no_log",),
     "Z20": (
         "tests/server/identity/test_tokens.py::test_every_principal_is_compared_whoever_matches",

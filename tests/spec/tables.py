@@ -146,7 +146,6 @@ CODES: dict[ErrorCode, tuple[str, str]] = {
     ErrorCode.MODEL_FAILED: (TELL, "if the caller will"),
     ErrorCode.LOGIN_FAILED: (TELL, "with another password, after `retry_after_s` if it is there"),
     ErrorCode.RELAY_LOOP: (TELL, "never by this way"),
-    ErrorCode.PASSKEY_NEEDED: (TELL, "with a signature of its own"),
 }
 """What a client does about a code, and when the same may be asked again."""
 

@@ -1,12 +1,9 @@
 /** The client: a core, a WebSocket and the clock. */
 
 import { Agents } from "./agents.js";
-import { Approvals } from "./approvals.js";
 import { Core } from "./core.js";
-import { AgentGateError, CONNECTION_LOST } from "./errors.js";
-import { plain } from "./messages.js";
-import { answerOf, offerOf } from "./offers.js";
-import { isPrivate, platformWebSocket, randomUuid } from "./platform.js";
+import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } from "./errors.js";
+import { mended, plain } from "./messages.js";
 import { Sessions } from "./sessions.js";
 
 const seconds = () => performance.now() / 1000;
@@ -15,6 +12,9 @@ const seconds = () => performance.now() / 1000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const OPENING_S = 10;
+
+/** Of what a provided tool returns: what a gateway takes as one message. */
+const RESULT_BYTES_MAX = 1_047_552;
 
 /**
  * An agent's connection to its gateway.
@@ -42,18 +42,14 @@ export class AgentGateClient {
   #standing = null;
   #running = new Map();
   #agents = null;
-  #approvals = null;
   #stood = new Map();
-  #asked = null;
 
   /**
    * @param {string} url `wss://host:port`, or `ws://host:port` on this machine
    * @param {object} options
-   * @param {string | (() => Promise<string>)} options.token the secret; or what gets one for each connection. If it
-   *   rejects with `final: true` there is nothing to try again
+   * @param {string} options.token the agent's secret
    * @param {string} [options.clientId] a stable name, if outcomes are to be found again later
    * @param {number | null} [options.maxRetries] attempts in a row; null: without end
-   * @param {number} [options.retryCapS] the longest pause between attempts, in seconds; 30
    * @param {number | null} [options.timeoutS] how long a call waits unless it says otherwise
    * @param {(change: {state: string, error?: AgentGateError, retryInS?: number}) => void} [options.onState]
    * @param {(waiting: {request_id: number, expires_at: string, rule: string}) => void} [options.onWaiting]
@@ -161,23 +157,6 @@ export class AgentGateClient {
     }
   }
 
-  /**
-   * Make any call of the protocol that runs no tool; it is made again after a cut.
-   * @param {string} method
-   * @param {object} [params]
-   * @param {{timeoutS?: number | null, signal?: AbortSignal}} [options]
-   * @returns {Promise<any>} its result
-   */
-  request(method, params = {}, { timeoutS = null, signal } = {}) {
-    return this.#submit(method, params, timeoutS, signal);
-  }
-
-  /** What waits for a person, for tokens of role `approver` or `operator`. */
-  get approvals() {
-    this.#approvals ??= new Approvals((method, params) => this.request(method, params));
-    return this.#approvals;
-  }
-
   /** Conversations with a model. */
   get sessions() {
     const begin = (method, params, done) => this.#begin(method, params, null, done);
@@ -204,11 +183,10 @@ export class AgentGateClient {
   // Between the core and the world
 
   #makeCore() {
-    const { token, clientId = randomUuid(), maxRetries = null, retryCapS, onWaiting } = this.#options;
+    const { token, clientId = crypto.randomUUID(), maxRetries = null, onWaiting } = this.#options;
     const { canPing } = this.#openWebSocket;
-    const instance = randomUuid();
-    const first = typeof token === "function" ? "" : token;
-    return new Core({ token: first, clientId, instance, maxRetries, retryCapS, progress: Boolean(onWaiting), canPing });
+    const instance = crypto.randomUUID();
+    return new Core({ token, clientId, instance, maxRetries, progress: Boolean(onWaiting), canPing });
   }
 
   #submit(method, params, timeoutS, signal, result = (data) => data) {
@@ -278,7 +256,7 @@ export class AgentGateClient {
   }
 
   #do(output) {
-    if (output.dial) this.#dialWithToken();
+    if (output.dial) this.#dial();
     else if (output.send) this.#socket?.send(JSON.stringify(output.send));
     else if (output.ping) this.#socket?.ping?.();
     else if (output.close) this.#letGo((socket) => socket.close(output.close));
@@ -289,22 +267,6 @@ export class AgentGateClient {
     else if (output.run) this.#run(output.run);
     else if (output.stop) this.#running.get(output.stop)?.abort();
     else if (output.state) this.#changed(output);
-  }
-
-  /** Dial when the token for this connection is there. */
-  async #dialWithToken() {
-    const { token } = this.#options;
-    if (typeof token !== "function") return this.#dial();
-    const dial = (this.#asked = {}); // a later dial, or the end, makes it the one that nobody waits for
-    try {
-      this.#core.renewToken(await token());
-    } catch (error) {
-      if (dial !== this.#asked || this.state !== "connecting") return;
-      const refusal = { message: error.message, status: 0, retryAfter: "" };
-      this.#core.rejected(refusal, seconds(), error.final === true);
-      return this.#turn();
-    }
-    if (dial === this.#asked && this.state === "connecting") this.#dial();
   }
 
   #dial() {
@@ -359,7 +321,18 @@ export class AgentGateClient {
     const abort = new AbortController();
     this.#running.set(call, abort);
     const { run } = this.#tools.get(tool) ?? {};
-    const answer = await answerOf(tool, run, args, abort.signal);
+    let answer;
+    try {
+      if (!run) throw new AgentGateError(METHOD_NOT_FOUND, `there is no tool ${tool} here any more`);
+      answer = mended({ result: { data: (await run(args, abort.signal)) ?? null } });
+      const bytes = new TextEncoder().encode(JSON.stringify(answer)).length; // throws what can't be said
+      if (bytes > RESULT_BYTES_MAX) {
+        throw new AgentGateError(OUTCOME_UNKNOWN, `it ran, but its result can't be sent: it has ${bytes} bytes`);
+      }
+    } catch (error) {
+      const { code = TOOL_FAILED, message } = error instanceof AgentGateError ? error : { message: String(error) };
+      answer = mended({ error: { code, message: message.slice(0, 2_000) } });
+    }
     this.#running.delete(call);
     this.#core.ran(call, answer, seconds());
     this.#turn();
@@ -367,7 +340,6 @@ export class AgentGateClient {
 
   #pushed({ method, params }) {
     if (method === "request_waiting") this.#options.onWaiting?.(params);
-    if (method === "approval_changed") this.#approvals?.take(params ?? {});
     if (method === "session_event") this.#sessions?.take(params ?? {});
   }
 
@@ -376,9 +348,7 @@ export class AgentGateClient {
     if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
     if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
     if (state === "connected") this.#sessions?.reconnected();
-    if (state === "connected") this.#approvals?.reconnected();
     if (state === "closed") {
-      this.#approvals?.closed();
       this.#standing = null;
       this.#agents = null;
       this.#stood.clear();
@@ -386,4 +356,23 @@ export class AgentGateClient {
     if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }
+}
+
+/** What the gateway is told of a tool. */
+function offerOf({ name, effects = "write", description = "", args = {}, timeoutS = 30 }) {
+  return { name, effects, description, args, timeout_s: timeoutS };
+}
+
+/** Whether what is sent to a gateway stays on this machine, or goes by TLS. */
+function isPrivate(url) {
+  const { protocol, hostname } = new URL(url);
+  const isLocal = ["localhost", "[::1]"].includes(hostname) || /^127(\.\d+){3}$/.test(hostname);
+  return protocol === "wss:" || isLocal;
+}
+
+/** The platform's WebSocket, or our own where there is none (Node 20). */
+async function platformWebSocket() {
+  const inNode = typeof process !== "undefined" && Boolean(process.versions?.node);
+  const adapter = inNode ? await import("./node-websocket.js") : await import("./browser-websocket.js");
+  return adapter.openWebSocket;
 }

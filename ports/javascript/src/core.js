@@ -32,16 +32,15 @@ export class Core {
    * @param {string} options.clientId a fresh UUID, or a stable name
    * @param {boolean} [options.progress] hear of `request_waiting`
    * @param {number | null} [options.maxRetries] attempts in a row; null: without end
-   * @param {number} [options.retryCapS] the longest pause between attempts, in seconds
    * @param {string} [options.instance] names this client among all with its `clientId`, ever
    * @param {number} [options.keptMax] outcomes for which no call waits, at most
    * @param {boolean} [options.canPing] false where the platform has no WebSocket pings (browsers):
    *   then a small call that changes nothing is made instead
    */
-  constructor({ token, clientId, instance = "", keptMax, progress = false, maxRetries = null, ...more }) {
+  constructor({ token, clientId, instance = "", keptMax, progress = false, maxRetries = null, canPing = true }) {
     this.authParams = { token, client_id: clientId, ...(progress ? { progress } : {}) };
-    this.schedule = new Schedule(maxRetries, more.retryCapS);
-    this.canPing = more.canPing ?? true;
+    this.schedule = new Schedule(maxRetries);
+    this.canPing = canPing;
     this.now = 0;
     this.state = "idle"; // idle, connecting, authenticating, collecting, connected, waiting, closed
     this.lastError = null;
@@ -82,11 +81,6 @@ export class Core {
   }
 
   // Commands
-
-  /** Use another token from the next connection on. */
-  renewToken(token) {
-    this.authParams = { ...this.authParams, token };
-  }
 
   /** Begin to connect. */
   open(now) {
@@ -168,13 +162,12 @@ export class Core {
   /**
    * The upgrade was refused by HTTP.
    * @param {{message: string, status: number, retryAfter: string}} refusal see `refusedBy`
-   * @param {boolean} [forGood] there is nothing to try again, though it was connected before
    */
-  rejected(refusal, now, forGood = false) {
+  rejected(refusal, now) {
     this.#clock(now);
     if (this.state !== "connecting") return;
     const { error, isFinal, atLeast } = refusedBy(refusal);
-    this.#failed(error, forGood || (isFinal && this.auth === null), atLeast);
+    this.#failed(error, isFinal && this.auth === null, atLeast);
   }
 
   /** A text message came. */

@@ -8,7 +8,6 @@ export const OUTCOME_UNKNOWN = -32007;
 export const CANCELLED = -32008;
 export const ALREADY_SETTLED = -32009;
 export const FORBIDDEN = -32010;
-export const NOT_FOUND = -32011;
 export const SESSION_NOT_FOUND = -32013;
 export const RUN_IN_PROGRESS = -32014;
 export const OVER_BUDGET = -32015;

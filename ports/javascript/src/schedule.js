@@ -12,13 +12,9 @@ const FINAL_STATUSES = new Set([400, 401, 403, 404, 405, 426]);
 
 /** Counts failures in a row: 1 s, 2 s, 4 s … 30 s. */
 export class Schedule {
-  /**
-   * @param {number | null} maxRetries attempts in a row; null: without end
-   * @param {number} [capS] the longest pause of our own, in seconds
-   */
-  constructor(maxRetries, capS = CAP_S) {
+  /** @param {number | null} maxRetries attempts in a row; null: without end */
+  constructor(maxRetries) {
     this.maxRetries = maxRetries;
-    this.capS = capS;
     this.failures = 0;
   }
 
@@ -28,7 +24,7 @@ export class Schedule {
    * @returns {number | null} the pause until the next attempt; null: there is none
    */
   failed(atLeast) {
-    const own = Math.min(2 ** Math.min(this.failures, 16), this.capS);
+    const own = Math.min(2 ** Math.min(this.failures, 16), CAP_S);
     this.failures += 1;
     if (this.maxRetries !== null && this.failures > this.maxRetries) return null;
     return Math.max(own, Math.min(atLeast, RETRY_AFTER_MAX_S));

@@ -77,26 +77,6 @@ const commands = {
   sessions: ({ options }) => client.sessions.list(options),
   models: () => client.sessions.models(),
   forget: ({ session }) => client.sessions.delete(session).then(() => true),
-  // A person beside the agent, whose client asks for a token for each connection
-  person: async ({ tokens }) => {
-    const person = new AgentGateClient(url, {
-      token: async () => {
-        if (!tokens.length) throw Object.assign(new Error("logged out"), { final: true });
-        return tokens.shift();
-      },
-      retryCapS: 1,
-      onState: ({ state, error }) => state === "closed" && say({ person: error.message }),
-    });
-    await person.connect();
-    person.approvals.watch({
-      listed: (views) => say({ listed: views.map(({ tool }) => tool) }),
-      changed: async ({ id, tool, status }) => {
-        say({ approval: [tool, status] });
-        if (status === "waiting") await person.request("decide_approval", { id, decision: "approve" });
-      },
-    });
-    return true;
-  },
   close: () => client.close().then(() => true),
 };
 

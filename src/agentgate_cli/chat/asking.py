@@ -161,7 +161,7 @@ class Asker:
         with anyio.CancelScope() as self._asking:
             quiet_s = SWAPPED_S if self._was_void else SETTLE_S
             answer = await self.terminal.choice(QUESTION, ANSWERS, quiet_s)
-            if answer == "approve" and view.needs_code and not view.needs_passkey:
+            if answer == "approve" and view.needs_code:
                 code = await self.terminal.code()
         self._was_void = self._asking.cancelled_caught
         self._asking, self._asked = None, ""

@@ -28,14 +28,7 @@ from agentgate_cli.style import note
     help="How long you have for each answer, on a terminal: seconds, or as in 1m30s.",
 )
 @click.option("--no-input", is_flag=True, help="Let the script answer, even on a terminal.")
-@click.option(
-    "--console",
-    "in_browser",
-    is_flag=True,
-    help="Open the house in the browser instead: the agent goes on asking until Ctrl-C.",
-)
-@click.option("--no-open", is_flag=True, help="With --console: print the link, open no browser.")
-def demo(keep: bool, patience_s: float, no_input: bool, in_browser: bool, no_open: bool) -> int:
+def demo(keep: bool, patience_s: float, no_input: bool) -> int:
     """See a gateway, an agent and a person at work in a make-believe house.
 
     A gateway and an agent run as processes of their own, between a house that speaks the API of
@@ -45,13 +38,10 @@ def demo(keep: bool, patience_s: float, no_input: bool, in_browser: bool, no_ope
     At the end a (rehearsed) model is spoken to, whose tool goes the same way.
     On a terminal the person is you.
 
-    With --console it is in the browser: the same house, an agent that goes on asking, and you.
-
     The exit code is 0 only if every request ended as it must.
     """
     import anyio
 
-    from agentgate_cli.demo.browsing import browse
     from agentgate_cli.demo.person import Person
     from agentgate_cli.demo.play import play_all
     from agentgate_cli.demo.processes import DemoError
@@ -66,9 +56,6 @@ def demo(keep: bool, patience_s: float, no_input: bool, in_browser: bool, no_ope
     except OSError as error:
         raise Failure(f"no temporary folder: {error}; set TMPDIR to one that exists") from None
     try:
-        if in_browser:
-            anyio.run(interruptible, lambda: browse(folder, opening=not no_open))
-            return Exit.OK
         went_well = anyio.run(interruptible, lambda: play_all(folder, person, keep=keep))
     except Interrupted:
         note("\nstopped; the gateway and the agent were ended")

@@ -70,11 +70,6 @@ class Stage:
         """Where the gateway listens."""
         return str(self.listening["url"])
 
-    @property
-    def operator_token(self) -> str:
-        """Of the one who sees everything."""
-        return self._tokens["OPERATOR_TOKEN"]
-
     async def start_gateway(self) -> None:
         """Start it; a second time on the port of the first, where its clients look for it."""
         self.gateway = await self._children.start(

@@ -161,20 +161,20 @@ def shortened(entry: AuditEntry) -> AuditEntry:
     So a long letter does not hide to whom it was. Call it when secrets are masked: the half of one
     is not known any more.
     """
-    if isinstance(entry.asked_args, msgspec.Raw):  # the entry of the ask has its length
+    if entry.asked_args is not None:  # the entry of the ask has its length
         entry = msgspec.structs.replace(entry, asked_args=short_args(entry.asked_args))
-    size = len(bytes(entry.args)) if isinstance(entry.args, msgspec.Raw) else 0
-    if not isinstance(entry.args, msgspec.Raw) or size <= AUDIT_ARGS_BYTES_MAX:
+    size = len(bytes(entry.args)) if entry.args is not None else 0
+    if entry.args is None or size <= AUDIT_ARGS_BYTES_MAX:
         return entry
     return msgspec.structs.replace(entry, args=short_args(entry.args), args_bytes=size)
 
 
-def short_args(args: msgspec.Raw) -> msgspec.Raw | msgspec.UnsetType:
-    """Return arguments with their long texts cut; UNSET: they are too long all the same."""
+def short_args(args: msgspec.Raw) -> msgspec.Raw | None:
+    """Return arguments with their long texts cut; None: they are too long all the same."""
     if len(bytes(args)) <= AUDIT_ARGS_BYTES_MAX:
         return args
     short = canonical_args(cut(msgspec.json.decode(args)))
-    return msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else msgspec.UNSET
+    return msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else None
 
 
 def later(record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0) -> AuditEntry:
@@ -201,7 +201,6 @@ def answered(record: Record, event: str, outcome: Outcome = OPEN) -> AuditEntry:
         decided_at=rfc3339(record.decided_at),
         word=record.word,
         grant=record.grant,
-        passkey=record.passkey,
     )
 
 
@@ -225,7 +224,6 @@ def endorsed(record: Record) -> AuditEntry:
         channel=last.channel,
         decided_at=rfc3339(last.at),
         word=last.word,
-        passkey=last.passkey,
         approvers_needed=record.approvers_needed,
         count=len(record.endorsements),
     )

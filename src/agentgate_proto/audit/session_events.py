@@ -72,7 +72,6 @@ def entries_of_session(change: PutSession | DropSession) -> list[AuditEntry]:
                     event="session.run_ended",
                     session=session.id,
                     agent=session.principal,
-                    principal=facts.by,
                     run=facts.run,
                     status=facts.status,
                     cost_micros=facts.cost_micros,

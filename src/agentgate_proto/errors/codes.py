@@ -32,7 +32,6 @@ from agentgate_proto.errors.kinds import (
     NotSupported,
     OutcomeUnknown,
     OverBudget,
-    PasskeyNeeded,
     RateLimited,
     RelayLoop,
     RequestCancelled,
@@ -80,7 +79,6 @@ class ErrorCode(IntEnum):
     MODEL_FAILED = -32016
     LOGIN_FAILED = -32017
     RELAY_LOOP = -32018
-    PASSKEY_NEEDED = -32019
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +217,6 @@ ERRORS: dict[int, ErrorRow] = {
             "Relay loop",
             "The request has been at this gateway before, or at too many others.",
             RelayLoop,
-        ),
-        ErrorRow(
-            ErrorCode.PASSKEY_NEEDED,
-            "Passkey needed",
-            "Saying this takes the signature of a passkey, and there was none, or one that is not "
-            "good for it. Sign in the console in the browser.",
-            PasskeyNeeded,
         ),
     )
 }

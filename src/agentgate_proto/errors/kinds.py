@@ -175,10 +175,6 @@ class CodeNeeded(AgentGateError):
     """A yes to this takes a one-time code, and there was no good one (-32012)."""
 
 
-class PasskeyNeeded(AgentGateError):
-    """What was said takes a passkey's signature, and there was no good one (-32019)."""
-
-
 # Sessions
 
 

@@ -43,19 +43,16 @@ TICKET_HEADER = "x-answer-ticket"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
 
 
-PAGE = """<!doctype html>
+PAGE = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>agentgate</title></head><body>
 <h1>An agentgate gateway: it runs</h1>
 <p>There is nothing to see here: programs connect by WebSocket, at this address with
 <code>ws://</code> or <code>wss://</code>.</p>
 <p>Is it well? <a href="/health">/health</a> says so. To answer what agents ask for:
-<!-- console --><code>agent-gate approvals watch</code>.</p>
+<code>agent-gate approvals watch</code>.</p>
 </body></html>
 """
 """For people who open the gateway's address in a browser."""
-
-CONSOLE_HERE = "<!-- console -->"
-"""Where that names the console in the browser."""
 
 PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -132,7 +129,6 @@ STATUSES: dict[int, int] = {
     ErrorCode.DENIED_BY_POLICY: 403,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.CODE_NEEDED: 403,
-    ErrorCode.PASSKEY_NEEDED: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.ALREADY_SETTLED: 409,
     ErrorCode.LIMIT_EXCEEDED: 429,
@@ -163,13 +159,8 @@ Asked = Health | ReadMetrics | NativeCall | MakeTicket | TakeAnswer | Reply
 """What a request asks for, or the answer to what can't be asked."""
 
 
-def read_request(request: HttpRequested, console: str = "") -> Asked:
-    """Translate a request, or answer what can't be one.
-
-    Args:
-        request: what came.
-        console: the path of the console in the browser, or "".
-    """
+def read_request(request: HttpRequested) -> Asked:
+    """Translate a request, or answer what can't be one."""
     path, _, query = request.target.partition("?")
     match request.route.path if request.route is not None else "":
         case "/health":
@@ -192,19 +183,17 @@ def read_request(request: HttpRequested, console: str = "") -> Asked:
         case "/api/answers":
             return read_answer(request)
         case _ if path == "/":
-            return greet(request.headers, console)
+            return greet(request.headers)
         case _:
             return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
 
 
-def greet(headers: Headers, console: str = "") -> Reply:
+def greet(headers: Headers) -> Reply:
     """Answer whoever opens the address: with a page for a browser, since people try that first."""
     upgrade = {"upgrade": "websocket"}
     if "text/html" not in headers.get("accept"):
         return problem(426, SPEAK_WEBSOCKET, upgrade)
-    link = f'<a href="{console}/">the console</a>, or ' if console else ""
-    page = PAGE.replace(CONSOLE_HERE, link)
-    return Reply(426, page.encode(), upgrade | PAGE_HEADERS, "text/html; charset=utf-8")
+    return Reply(426, PAGE, upgrade | PAGE_HEADERS, "text/html; charset=utf-8")
 
 
 def read_list(

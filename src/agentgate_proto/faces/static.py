@@ -26,14 +26,12 @@ class StaticFile(msgspec.Struct, frozen=True):
         content_type: as in ``text/css; charset=utf-8``.
         cache_control: ``REVALIDATE`` or ``FOR_EVER``.
         etag: of the content, in quotes.
-        gzipped: the content as gzip has it (RFC 1952); b"": it is sent as it is.
     """
 
     body: bytes
     content_type: str
     cache_control: str
     etag: str
-    gzipped: bytes = b""
 
 
 class FileReply(msgspec.Struct, frozen=True):
@@ -45,38 +43,22 @@ class FileReply(msgspec.Struct, frozen=True):
     headers: list[tuple[str, str]]
 
 
-def static_file(
-    body: bytes, content_type: str, *, is_immutable: bool = False, gzipped: bytes = b""
-) -> StaticFile:
+def static_file(body: bytes, content_type: str, *, is_immutable: bool = False) -> StaticFile:
     """Make a file to be served."""
     etag = f'"{sha256(body).hexdigest()[:ETAG_CHARS]}"'
-    cached = FOR_EVER if is_immutable else REVALIDATE
-    return StaticFile(body, content_type, cached, etag, gzipped)
+    return StaticFile(body, content_type, FOR_EVER if is_immutable else REVALIDATE, etag)
 
 
 def file_reply(file: StaticFile, headers: Headers) -> FileReply:
     """Answer a GET or HEAD: with the file, or 304 if the client has it."""
-    body, etag = file.body, file.etag
-    lines = [("cache-control", file.cache_control), ("x-content-type-options", "nosniff")]
-    if file.gzipped:
-        lines.append(("vary", "accept-encoding"))
-        if takes_gzip(headers):
-            body, etag = file.gzipped, f'{etag[:-1]}-gz"'  # another form has a tag of its own
-            lines.append(("content-encoding", "gzip"))
-    lines.insert(0, ("etag", etag))
-    if has_it(headers, etag):
+    lines = [
+        ("etag", file.etag),
+        ("cache-control", file.cache_control),
+        ("x-content-type-options", "nosniff"),
+    ]
+    if has_it(headers, file.etag):
         return FileReply(304, b"", "", lines)
-    return FileReply(200, body, file.content_type, lines)
-
-
-def takes_gzip(headers: Headers) -> bool:
-    """Whether ``Accept-Encoding`` names gzip, and not as what it does not want (RFC 9110 section
-    12.5.3). What it says of ``*`` nobody needs to know: browsers name it."""
-    for item in headers.items_of("accept-encoding"):
-        coding, _, weight = item.partition(";")
-        if coding.strip().lower() in ("gzip", "x-gzip"):
-            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    return FileReply(200, file.body, file.content_type, lines)
 
 
 def has_it(headers: Headers, etag: str) -> bool:

@@ -53,14 +53,9 @@ class TicketMade(msgspec.Struct, frozen=True):
 
 
 class Tickets:
-    """The tickets that are good. They are kept as hashes, so that no dump of memory lets in.
+    """The tickets that are good. They are kept as hashes, so that no dump of memory lets in."""
 
-    Args:
-        lasts_s: for how long each is good, in seconds.
-    """
-
-    def __init__(self, lasts_s: float = TICKET_S) -> None:
-        self._lasts_s = lasts_s
+    def __init__(self) -> None:
         self._tickets: OrderedDict[bytes, Ticket] = OrderedDict()
         self._own: dict[Principal, OrderedDict[bytes, None]] = {}
 
@@ -73,9 +68,9 @@ class Tickets:
         elif len(self._tickets) >= TICKETS_MAX:
             self._forget(next(iter(self._tickets)))
         key = key_of(secret)
-        self._tickets[key] = Ticket(principal, token_hash, now + self._lasts_s)
+        self._tickets[key] = Ticket(principal, token_hash, now + TICKET_S)
         self._own.setdefault(principal, OrderedDict())[key] = None
-        return TicketMade(secret, self._lasts_s)
+        return TicketMade(secret, TICKET_S)
 
     def take(self, secret: str, now: float) -> Ticket | None:
         """Use a ticket up; None: it is none, or is good no more."""

@@ -15,12 +15,6 @@ from msgspec.structs import replace
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.delivery import Delivery
-from agentgate_proto.ledger.demands import (
-    Problem,
-    objection_to_signature,
-    objection_to_yes,
-    same_demand,
-)
 from agentgate_proto.ledger.effects import ApprovalChanged, Decided, Effect, Waiting
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After
@@ -41,6 +35,7 @@ EXPIRIES_SPARE = 64
 """Times of approvals that are over, kept beyond one for each request until they are swept out."""
 
 WriteLive = Callable[[Live, After, Grant | None], None]
+Problem = tuple[ErrorCode, str]
 
 
 class Deciding:
@@ -99,7 +94,6 @@ class Deciding:
                 expires_at=now + self.limits.approval_s,
                 approvers_needed=decision.approvers,
                 needs_code=decision.code,
-                needs_passkey=decision.passkey,
             ),
         )
 
@@ -161,9 +155,10 @@ class Deciding:
         record = live.record
         if not record.client_id:
             return None
+        demand = (decision.approvers, decision.code, warning)
         for other in self._alike.get((record.principal, record.digest), {}).values():
             asked = other.record
-            same = same_demand(asked, decision, warning)
+            same = (asked.approvers_needed, asked.needs_code, asked.warning) == demand
             same = same and asked.relayed.principal == record.relayed.principal
             same = same and asked.definition == record.definition
             keys = {live.key, other.key} - {""}
@@ -188,9 +183,6 @@ class Deciding:
         elif verdict.at >= record.expires_at:
             live.tickets.append(ticket)
             self._end(live, EXPIRED, verdict.at)
-        elif not verdict.approve and (problem := objection_to_signature(record, verdict)):
-            code, text = problem
-            self._effects.append(Decided(ticket, False, live.approval, text, code))
         elif not verdict.approve:
             live.tickets.append(ticket)
             live.record = answered(record, verdict)
@@ -213,7 +205,6 @@ class Deciding:
         if problem is None and verdict.edit is not None:
             edited = replace(record, edit=verdict.edit)
             record, problem = edited, self.objection_to_edit(edited, verdict.at)
-        problem = problem or objection_to_signature(record, verdict)
         grant = None
         if problem is None and verdict.grant is not None:
             try:
@@ -227,8 +218,7 @@ class Deciding:
             return
         if record.approvers_needed > 1:
             said = verdict.word
-            signed = verdict.passkey
-            endorsement = Endorsement(verdict.approver, verdict.channel, verdict.at, said, signed)
+            endorsement = Endorsement(verdict.approver, verdict.channel, verdict.at, said)
             record = replace(record, endorsements=(*record.endorsements, endorsement))
             if len(record.endorsements) < record.approvers_needed:
                 live.record = record
@@ -262,9 +252,23 @@ class Deciding:
 
     def _objection(self, record: Record, verdict: Verdict) -> Problem | None:
         """Say why this yes does not count."""
-        problem = objection_to_yes(record, verdict)
-        if problem is not None or verdict.grant is None:
-            return problem
+        if any(said.approver == verdict.approver for said in record.endorsements):
+            missing = record.approvers_needed - len(record.endorsements)
+            text = f"you have said yes already; {missing} more must: somebody else"
+            return ErrorCode.ALREADY_SETTLED, text
+        if verdict.nameless and record.approvers_needed > 1:
+            text = (
+                "this takes several people, and whether you are another one is not known: "
+                "the operator must give you a name"
+            )
+            return ErrorCode.FORBIDDEN, text
+        if verdict.grant is not None and (record.needs_code or record.approvers_needed > 1):
+            text = "no grant for what takes several people or a one-time code each time"
+            return ErrorCode.INVALID_PARAMS, text  # first: no code is used up for this
+        if record.needs_code and not verdict.verified:
+            return ErrorCode.CODE_NEEDED, "saying yes to this takes a one-time code"
+        if verdict.grant is None:
+            return None
         full = self._grants.room_for(record.principal, verdict.at)
         return (ErrorCode.LIMIT_EXCEEDED, full) if full else None
 

@@ -201,7 +201,7 @@ class Lifecycle:
             self._ask(live, decision, MAY_HAVE_RUN, now)
         elif decision.action is Action.ALLOW:
             self._start(live)
-        elif decision.takes_more:
+        elif decision.approvers > 1 or decision.code:
             self._ask(live, decision, "", now)
         elif (grant := self.grants.use(record, args, now)) is not None:
             rule = f"{decision.rule} (grant by {grant.approver})"

@@ -13,7 +13,6 @@ from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, Status, ended
-from agentgate_proto.records.passkey import PasskeyProof
 from agentgate_proto.records.request import Effects, Phase, Record
 
 CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
@@ -27,7 +26,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         approve: yes or no.
         approver, channel, at: who, where and when (UTC seconds).
         verified: the person proved it with a one-time code.
-        passkey: what they have signed it with; whether that is good was looked at; None: nothing.
         grant: what else the yes is to cover, if anything.
         word: what they say to the agent with it, or "".
         edit: what the request is to be instead, with a yes; None: it is as it was asked.
@@ -45,7 +43,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     word: str = ""
     edit: Edit | None = None
     nameless: bool = False
-    passkey: PasskeyProof | None = None
 
 
 class Caller:

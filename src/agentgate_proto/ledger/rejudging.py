@@ -4,8 +4,8 @@ A request is judged when it comes, and a person may answer an hour later. So it 
 another policy is put in force, and at each yes. Only what is stricter counts:
 
 - A rule that denies it ends it, for all who wait for it, and nothing was run.
-- A rule that asks for more people, for a code or for a passkey, applies from now on. Who has said
-  yes already said so to another question, and is asked again.
+- A rule that asks for more people, or for a code, applies from now on. Who has said yes already
+  said so to another question, and is asked again.
 - What comes of a doubt changes nothing for good, for a doubt may pass: a house that does not answer
   at this moment. But no yes is taken while it lasts.
 
@@ -60,7 +60,7 @@ class Rejudging:
         decision = self._judge(record, msgspec.json.decode(bytes(record.args)), now)
         stricter = is_stricter(decision, record)
         if stricter and decision.why:
-            return f"it takes more people, a code or a passkey, while {decision.doubt}"
+            return f"it takes more people, or a code, while {decision.doubt}"
         if decision.action is Action.DENY:
             denied = ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY, decision.words)
             if not decision.why:
@@ -88,7 +88,7 @@ class Rejudging:
         if decision.action is Action.DENY:
             return ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY, decision.words).message
         if is_stricter(decision, edited):
-            return f"so it takes more people, a code or a passkey, by {decision.rule}"
+            return f"so it takes more people, or a code, by {decision.rule}"
         return ""
 
     def go_on(self, live: Live) -> None:
@@ -103,21 +103,16 @@ class Rejudging:
             ruled(record, decision),
             approvers_needed=max(decision.approvers, record.approvers_needed),
             needs_code=decision.code or record.needs_code,
-            needs_passkey=decision.passkey or record.needs_passkey,
             endorsements=(),
         )
         self._demand(live)
 
 
 def is_stricter(decision: Decision, record: Record) -> bool:
-    """Whether a policy wants more people to say yes than are asked, or more of each of them."""
+    """Whether a policy wants more people to say yes than are asked, or a code besides."""
     if decision.action is not Action.ASK:
         return False
-    return (
-        decision.approvers > record.approvers_needed
-        or decision.code > record.needs_code
-        or decision.passkey > record.needs_passkey
-    )
+    return decision.approvers > record.approvers_needed or decision.code > record.needs_code
 
 
 def ruled(record: Record, decision: Decision) -> Record:

@@ -59,7 +59,7 @@ def weighed(decision: Decision, relayed: Relayed, behind: Behind | None) -> Deci
     if relayed.must_ask and decision.action is Action.ALLOW:
         why = "the gateway in front leaves it to a person here"
         decision = changed(decision, Action.ASK, why)
-    takes_one = not decision.takes_more
+    takes_one = decision.approvers == 1 and not decision.code
     if decision.action is Action.ASK and relayed.approver and takes_one:
         decision = changed(decision, Action.ALLOW, f"approved in front, by {relayed.approver}")
     if behind is None:

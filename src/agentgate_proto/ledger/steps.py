@@ -20,7 +20,6 @@ def answered(record: Record, verdict: Verdict) -> Record:
         channel=verdict.channel,
         decided_at=verdict.at,
         word=verdict.word,
-        passkey=verdict.passkey,
     )
 
 

@@ -13,7 +13,7 @@ Nothing here waits: what is to be done comes out by ``next_effect``. Times are m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -47,19 +47,17 @@ class Provider:
         offers: by name.
         size: bytes of what it says of them.
         asked: the calls that wait for its answers, by the id of the request.
-        since: since when it offers some, monotonic seconds.
     """
 
-    __slots__ = ("asked", "client_id", "link", "offers", "principal", "since", "size")
+    __slots__ = ("asked", "client_id", "link", "offers", "principal", "size")
 
-    def __init__(self, link: int, principal: str, client_id: str, since: float) -> None:
+    def __init__(self, link: int, principal: str, client_id: str) -> None:
         self.link = link
         self.principal = principal
         self.client_id = client_id
         self.offers: dict[str, Offer] = {}
         self.size = 0
         self.asked: dict[str, Call] = {}
-        self.since = since
 
 
 class Call:
@@ -143,11 +141,6 @@ class Providers:
         """How many tools are offered."""
         return len(self._offers)
 
-    @property
-    def everybody(self) -> Iterable[Provider]:
-        """The connections that provide tools, in the order in which they came. To look at only."""
-        return self._providers.values()
-
     def __iter__(self) -> Iterator[Offer]:
         return iter(self._offers.values())
 
@@ -183,7 +176,7 @@ class Providers:
         for each in [a for a in self._of(principal) if a.client_id == client_id]:
             if each.link != link:
                 self.leave(each.link, now)
-        provider = self._providers.setdefault(link, Provider(link, principal, client_id, now))
+        provider = self._providers.setdefault(link, Provider(link, principal, client_id))
         for name in provider.offers:
             del self._offers[name]
         provider.offers, provider.size = offers, size

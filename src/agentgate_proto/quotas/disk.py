@@ -44,11 +44,6 @@ class DiskFloor:
         return self.is_low is not was
 
     @property
-    def reserve(self) -> int:
-        """How many bytes are to stay free on this disk."""
-        return self._floor
-
-    @property
     def objection(self) -> str:
         """Why nothing new is taken; "": it is."""
         if not self.is_low or self.free is None:

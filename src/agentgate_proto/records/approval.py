@@ -35,8 +35,6 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         approvers_needed: how many different people must say yes.
         approved_by: who has said yes, where it takes more than one person.
         needs_code: saying yes takes a one-time code.
-        needs_passkey: saying yes takes a passkey: it is said in the console in the browser.
-        signed: the answer was signed with a passkey.
         repeats: how many identical asks have joined this one and get the same answer.
         grant: id of the grant that the approval made.
         why: what the agent says of why it asks: its own words, to be shown as such. Nobody has
@@ -80,8 +78,6 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     edited: msgspec.Raw | UnsetType = UNSET
     changes: tuple[str, ...] = ()
     about: str = ""
-    needs_passkey: bool = False
-    signed: bool = False
 
     @property
     def asker(self) -> str:
@@ -171,8 +167,6 @@ def approval_view(record: Record, repeats: int = 0, about: str = "") -> Approval
         edited=UNSET if record.edit is None else record.edit.args,
         changes=() if record.edit is None else differences(record.args, record.edit),
         about=about,
-        needs_passkey=record.needs_passkey,
-        signed=record.passkey is not None,
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from agentgate_proto.records.passkey import PasskeyProof
-
 AUDIT_ARGS_BYTES_MAX = 8_192
 """Arguments in an entry; in longer ones long texts are cut, and the digest is that of the whole."""
 
@@ -25,8 +23,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``requests.read``, ``requests.withdrawn``, ``requests.repeated``, ``grant.made``,
             ``grant.used``,
             ``grant.revoked``, ``agent.muted``, ``agent.unmuted``, ``login.failed``,
-            ``agent.login_failed``, ``console.login``, ``console.logout``, ``passkey.added``,
-            ``passkey.removed``, ``passkey.refused``, ``gateway.started``,
+            ``agent.login_failed``, ``gateway.started``,
             ``gateway.stopped``, ``gateway.restored``, ``policy.loaded``, ``token.added``,
             ``token.revoked``,
             ``tool.accepted``, ``tool.dropped``, ``audit.dropped``, ``audit.broken``,
@@ -55,8 +52,6 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         approvers_needed: how many people must say yes, if more than one.
         approver, channel, decided_at: who answered, where, when.
         word: what they said to the agent with it.
-        passkey: what they have signed it with, and all that it takes to verify that again: the
-            ``challenge`` is the hash of ``rid``, ``digest``, their answer and the ``nonce``.
         grant: id of the grant that was made, used or revoked.
         any_args: arguments that the grant lets differ; ``args`` are those that it fixes.
         uses, uses_max: how often the grant was used, and may be.
@@ -70,7 +65,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         address: where a login came from.
         count: how many times it happened.
         name, sha256: a file, and what its bytes were; of ``tool.accepted`` an MCP server, and the
-            pin of its tool; of ``console.login`` and ``console.logout`` the login's id.
+            pin of its tool.
         version, detail: more words about it.
         upto, upto_hash: the last entry that retention dropped, and its hash; of ``audit.broken``
             the head that was kept, if there was one.
@@ -87,7 +82,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     request_id: int | str = ""
     tool: str = ""
     effects: str = ""
-    args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    args: msgspec.Raw | None = None
     args_bytes: int = 0
     digest: str = ""
     masked: dict[str, str] = {}
@@ -132,6 +127,5 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     doubt: str = ""
     why: str = ""
     word: str = ""
-    asked_args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    asked_args: msgspec.Raw | None = None
     asked_digest: str = ""
-    passkey: PasskeyProof | None = None

@@ -33,7 +33,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
             ended as ``unknown`` before. A rule can opt out.
         approvers: how many different people must say yes, where this says ask.
         code: each of them must prove it with a one-time code.
-        passkey: each of them must sign it with a passkey.
         asks_there: it is allowed here because a person is asked at the gateway behind.
         why: why the rule matches, where what is written does not say it: each doubt in a short
             sentence, such as "what script.open_up reaches is not known".
@@ -47,12 +46,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     code: bool = False
     asks_there: bool = False
     why: tuple[str, ...] = ()
-    passkey: bool = False
-
-    @property
-    def takes_more(self) -> bool:
-        """Whether one person's plain yes is not enough, where this says ask."""
-        return self.approvers > 1 or self.code or self.passkey
 
     @property
     def doubt(self) -> str:

@@ -6,7 +6,6 @@ JSON. They may still hold characters that do not print: whoever shows them must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -27,21 +26,10 @@ def differences(asked: msgspec.Raw, edit: Edit) -> tuple[str, ...]:
             hidden may look the same.
     """
     old: dict[str, Any] = msgspec.json.decode(asked)
-    return changed_lines(old, msgspec.json.decode(edit.args), edit.changed)
-
-
-def changed_lines(
-    old: dict[str, Any], new: dict[str, Any], names: Sequence[str]
-) -> tuple[str, ...]:
-    """Return a line for each of the arguments of these names, which differ in truth.
-
-    Args:
-        old, new: the arguments as people may see them.
-        names: see :func:`agentgate_proto.records.edit.changed_names`.
-    """
-    lines = [line_of(old, new, name) for name in names[:LINES_MAX]]
-    if len(names) > LINES_MAX:
-        lines.append(f"{len(names) - LINES_MAX} more arguments differ")
+    new: dict[str, Any] = msgspec.json.decode(edit.args)
+    lines = [line_of(old, new, name) for name in edit.changed[:LINES_MAX]]
+    if len(edit.changed) > LINES_MAX:
+        lines.append(f"{len(edit.changed) - LINES_MAX} more arguments differ")
     return tuple(lines)
 
 

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.passkey import PasskeyProof
 
 
 class Effects(StrEnum):
@@ -44,17 +43,13 @@ class Phase(StrEnum):
     """It has an outcome."""
 
 
-class Endorsement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of several people has said yes: who, where and when (UTC seconds), with which words.
-
-    ``passkey`` is what they have signed it with, if they have.
-    """
+class Endorsement(msgspec.Struct, frozen=True):
+    """One of several people has said yes: who, where and when (UTC seconds), with which words."""
 
     approver: str
     channel: str
     at: float
     word: str = ""
-    passkey: PasskeyProof | None = None
 
 
 class Relayed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,11 +108,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         created_at, expires_at: when it arrived, and when a waiting approval lapses (0: never).
         approvers_needed: how many different people must say yes.
         needs_code: whoever says yes must prove it with a one-time code.
-        needs_passkey: whoever says yes must sign it with a passkey.
         endorsements: who said yes so far, where it takes more than one.
         approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
         word: what they said to the agent with it, or "".
-        passkey: what they have signed it with; None: nothing.
         edit: what they have made of the request, and what runs in its place; None: nothing.
         grant: id of the grant that the approval made, or under which the request ran; "": none.
         relayed: what other gateways have to do with it.
@@ -150,13 +143,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float = 0.0
     approvers_needed: int = 1
     needs_code: bool = False
-    needs_passkey: bool = False
     endorsements: tuple[Endorsement, ...] = ()
     approver: str = ""
     channel: str = ""
     decided_at: float = 0.0
     word: str = ""
-    passkey: PasskeyProof | None = None
     edit: Edit | None = None
     grant: str = ""
     relayed: Relayed = NOT_RELAYED

@@ -68,8 +68,7 @@ class EventKind(StrEnum):
     """Something to know: ``run``, ``text``."""
     RUN_ENDED = "run_ended"
     """``run``, ``status`` (:class:`RunStatus`), ``reason``, ``iterations``, ``still_running`` (the
-    calls whose tools may still run), ``usage``, ``cost_micros`` of the whole run; ``by``: the
-    principal who cancelled it, if that is not whose session it is."""
+    calls whose tools may still run), ``usage``, ``cost_micros`` of the whole run."""
 
 
 MERGED = (EventKind.TEXT, EventKind.THINKING)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.console_row import ConsoleRow, RowKind
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome
@@ -91,19 +90,6 @@ class PutAudit(msgspec.Struct, frozen=True):
     entry: AuditEntry
 
 
-class PutConsoleRow(msgspec.Struct, frozen=True):
-    """Insert the row, or replace the one with the same ``kind`` and ``id``."""
-
-    row: ConsoleRow
-
-
-class DropConsoleRow(msgspec.Struct, frozen=True):
-    """Forget a row; one that is not there is ignored."""
-
-    kind: RowKind
-    id: str
-
-
 Change = (
     Put
     | PutGrant
@@ -114,8 +100,6 @@ Change = (
     | PutAudit
     | PutSession
     | DropSession
-    | PutConsoleRow
-    | DropConsoleRow
 )
 
 
@@ -279,7 +263,6 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         old_at: the latest ``created_at`` of an old client's request that is not done, or not
             delivered, UTC seconds; 0: there is none.
         sessions: what sessions need.
-        console: every row of the console that is kept, by kind and id.
         seal: secret bytes, made with the store: the key of what faces seal. Not for logs.
     """
 
@@ -291,5 +274,4 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     coded_at: float = 0.0
     old_at: float = 0.0
     sessions: RestoredSessions = RestoredSessions()
-    console: list[ConsoleRow] = []
     seal: bytes = b""

@@ -36,8 +36,7 @@ class RequestExplained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         decision: "allow", "deny" or "ask".
         rule, description: which rule decides, and its words.
         doubts: why it matches, where what is asked does not say it.
-        approvers, code, passkey: how many people must say yes, and whether with a one-time code,
-            or with a passkey.
+        approvers, code: how many people must say yes, and whether with a one-time code.
         clock: by which time the hours of the rule were judged; "": it has none.
         gets: the signature of what the tool gets, where that is not what is written.
         reasons: why the other rules do not decide, in the order in which rules are tried.
@@ -53,4 +52,3 @@ class RequestExplained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     clock: str = ""
     gets: str = ""
     reasons: tuple[str, ...] = ()
-    passkey: bool = False

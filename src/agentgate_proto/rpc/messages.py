@@ -22,52 +22,14 @@ from agentgate_proto.limits import (
 )
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
-from agentgate_proto.records.console_session import ConsoleSessionView
 from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
-from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
-from agentgate_proto.rpc.audit_methods import AuditPage, AuditVerdict, ListAudit, VerifyAudit
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
-from agentgate_proto.rpc.console_methods import (
-    ConsoleSessionList,
-    ListConsoleSessions,
-    RevokeConsoleSession,
-)
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
-from agentgate_proto.rpc.health_methods import (
-    DeviceList,
-    HealthReport,
-    ListDevices,
-    ReportHealth,
-)
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
-from agentgate_proto.rpc.passkey_methods import (
-    ApprovalChallenge,
-    ChallengeMade,
-    ListPasskeys,
-    PasskeyList,
-    PasskeyRow,
-    RemovePasskey,
-)
-from agentgate_proto.rpc.principal_methods import (
-    ListPrincipals,
-    MakeToken,
-    PrincipalList,
-    RevokeToken,
-    TokenMade,
-    TokenRevoked,
-)
-from agentgate_proto.rpc.replay_methods import (
-    ApprovalCompared,
-    CallsReplayed,
-    CompareApproval,
-    PolicyRead,
-    ReadPolicy,
-    ReplayCalls,
-)
 from agentgate_proto.rpc.results import (
     CancelResult,
     EditPreview,
@@ -252,8 +214,6 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         word: what the person says to the agent with it.
         edit: with a yes: what it is a yes to instead of what was asked. The policy is asked about
             that, and what it denies goes on waiting as it was asked (-32003).
-        passkey: what the approver's passkey has signed, see ``approval_challenge``, where the
-            approval needs that to say yes.
     """
 
     id: Name
@@ -262,7 +222,6 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     grant: GrantTerms | None = None
     word: Words = ""
     edit: EditTerms | None = None
-    passkey: PasskeyAssertion | None = None
 
 
 class ApprovalList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -412,8 +371,8 @@ ASKERS = AGENTS | {Role.RELAY}
 """Who may ask for tools."""
 OPERATORS = frozenset({Role.OPERATOR})
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
-OWNERS = AGENTS | PEOPLE
-"""Who has sessions of their own; an operator may look at everybody's besides."""
+LOOKERS = AGENTS | {Role.OPERATOR}
+"""Who may look at sessions: whose they are, and who runs the gateway."""
 TALKERS = frozenset({Role.CONSOLE, Role.RELAY})
 """Who talks to named agents, when logged in; of sessions they see those agents' only."""
 EVERYONE = frozenset(Role)
@@ -427,14 +386,11 @@ METHODS: dict[str, Method] = {
         Method("cancel_request", CancelRequest, CancelResult, ASKERS),
         Method("ack", Ack, None, ASKERS, Kind.NOTIFICATION),
         Method("list_tools", ListTools, ToolList, ASKERS),
-        Method("list_requests", ListRequests, RequestList, ASKERS | OPERATORS, alone=True),
+        Method("list_requests", ListRequests, RequestList, LOOKERS | ASKERS, alone=True),
         Method("tools.provide", ProvideTools, ToolsProvided, AGENTS),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
-        Method("approval_challenge", ApprovalChallenge, ChallengeMade, PEOPLE),
-        Method("list_passkeys", ListPasskeys, PasskeyList, PEOPLE),
-        Method("remove_passkey", RemovePasskey, PasskeyRow, PEOPLE),
         Method("list_grants", ListGrants, GrantList, PEOPLE),
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
         Method("preview_edit", PreviewEdit, EditPreview, PEOPLE),
@@ -442,31 +398,19 @@ METHODS: dict[str, Method] = {
         Method("mute_agent", MuteAgent, MuteView, PEOPLE),
         Method("list_mutes", ListMutes, MuteList, PEOPLE),
         Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
-        Method("replay_calls", ReplayCalls, CallsReplayed, PEOPLE, alone=True),
-        Method("compare_approval", CompareApproval, ApprovalCompared, PEOPLE, alone=True),
-        Method("read_policy", ReadPolicy, PolicyRead, OPERATORS),
         Method("reload", Reload, ReloadReport, OPERATORS),
-        Method("list_console_sessions", ListConsoleSessions, ConsoleSessionList, PEOPLE),
-        Method("revoke_console_session", RevokeConsoleSession, ConsoleSessionView, PEOPLE),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
-        Method("list_principals", ListPrincipals, PrincipalList, OPERATORS),
-        Method("make_token", MakeToken, TokenMade, OPERATORS),
-        Method("revoke_token", RevokeToken, TokenRevoked, OPERATORS),
-        Method("list_audit", ListAudit, AuditPage, OPERATORS, alone=True),
-        Method("verify_audit", VerifyAudit, AuditVerdict, OPERATORS, alone=True),
-        Method("list_devices", ListDevices, DeviceList, PEOPLE),
-        Method("report_health", ReportHealth, HealthReport, PEOPLE, alone=True),
-        Method("list_models", ListModels, ModelList, OWNERS),
-        Method("create_session", CreateSession, SessionView, OWNERS),
-        Method("list_sessions", ListSessions, SessionList, OWNERS, alone=True),
-        Method("get_session", GetSession, SessionView, OWNERS | TALKERS),
-        Method("delete_session", DeleteSession, SessionDeleted, OWNERS),
-        Method("send_message", SendMessage, MessageTaken, OWNERS | TALKERS),
-        Method("attach_session", AttachSession, Attached, OWNERS | TALKERS),
-        Method("detach_session", DetachSession, Detached, OWNERS | TALKERS),
-        Method("cancel_run", CancelRun, RunCancelled, OWNERS | TALKERS),
-        Method("inspect_session", InspectSession, Inspection, OWNERS, alone=True),
-        Method("report_usage", ReportUsage, UsageReport, OWNERS, alone=True),
+        Method("list_models", ListModels, ModelList, LOOKERS),
+        Method("create_session", CreateSession, SessionView, AGENTS),
+        Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),
+        Method("get_session", GetSession, SessionView, LOOKERS | TALKERS),
+        Method("delete_session", DeleteSession, SessionDeleted, LOOKERS),
+        Method("send_message", SendMessage, MessageTaken, AGENTS | TALKERS),
+        Method("attach_session", AttachSession, Attached, LOOKERS | TALKERS),
+        Method("detach_session", DetachSession, Detached, LOOKERS | TALKERS),
+        Method("cancel_run", CancelRun, RunCancelled, AGENTS | TALKERS),
+        Method("inspect_session", InspectSession, Inspection, LOOKERS, alone=True),
+        Method("report_usage", ReportUsage, UsageReport, LOOKERS, alone=True),
         Method("tools.call", CallTool, ToolCalled),
         Method("tools.cancel", StopTool, kind=Kind.NOTIFICATION),
         Method("login_agent", LoginAgent, AgentLogin, TALKERS),

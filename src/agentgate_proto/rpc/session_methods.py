@@ -1,7 +1,7 @@
 """The methods about sessions: what they take and what they answer. ``messages.METHODS`` has them.
 
-Whose a session is: of the principal that made it, an agent or a person. Another's does not exist
-(-32013); an operator may look at everybody's and cancel their runs, and change nothing else.
+Whose a session is: of the principal that made it. Another's does not exist (-32013); an operator
+may look at everybody's, and change none.
 """
 
 from __future__ import annotations
@@ -96,9 +96,8 @@ class MetadataSet(msgspec.Struct, frozen=True, kw_only=True):
 class DeleteSession(msgspec.Struct, frozen=True, kw_only=True):
     """Delete a session and its log. A run that is under way is cancelled first.
 
-    What it has cost is kept. Its workspace stays, if it is not the gateway's own. Of others'
-    sessions an operator deletes only that of a named agent which there is no more (-32010
-    otherwise).
+    What it has cost is kept. Its workspace stays, if it is not the gateway's own. An operator
+    deletes only that of a named agent which there is no more (-32010 otherwise).
     """
 
     session: Id
@@ -223,8 +222,6 @@ class Detached(msgspec.Struct, frozen=True, kw_only=True):
 
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """End the run that is under way. Tools that have started may go on: the answer names them.
-
-    An operator may end anybody's; the log and the audit say who it was.
 
     Attributes:
         session: the session's id.

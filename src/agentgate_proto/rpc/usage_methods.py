@@ -48,7 +48,7 @@ class UsageLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BudgetLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a budget stands that counts for the caller; to an operator, each that there is.
+    """How a budget stands that counts for the caller.
 
     Attributes:
         name: the budget's.
@@ -56,9 +56,6 @@ class BudgetLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         per: "day" or "month", UTC.
         limit_micros, spent_micros: what may be spent, and what was, reserved money included.
         over: what is done beyond it: "deny" or "ask".
-        of: to an operator, of a budget that each has by itself: whose share this is.
-        left_micros: what may still be spent.
-        since, until: the days, UTC, between which it counts; ``until`` begins the next period.
     """
 
     name: str
@@ -68,10 +65,6 @@ class BudgetLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit_micros: int
     spent_micros: int
     over: str
-    of: str = ""
-    left_micros: int = 0
-    since: str = ""
-    until: str = ""
 
 
 class UsageReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Literal
-
-from msgspec.structs import replace
 
 from agentgate_proto.records.session import Spent
 from agentgate_proto.records.usage import MICROS
@@ -25,9 +23,6 @@ PERIODS_MAX = 40
 """Days or months of one budget that are known at once: those of a month, which a restart reads. The
 last may still have to be settled, and a clock that is set back and forth must not make a budget
 whole again."""
-
-SHARES_MAX = 100
-"""Of a budget that each has by itself: lines in one report to an operator."""
 
 Over = Literal["deny", "ask"]
 
@@ -124,49 +119,29 @@ class Budgets:
                 self._spent[key] += micros
 
     def lines(self, principal: str | None, now: float) -> list[BudgetLine]:
-        """Return how the budgets stand that count for a principal; None: all of them. Of those that
-        each has by itself there is a line then for whoever has spent some, who spent most first."""
+        """Return how the budgets stand that count for a principal; None: all, those for each left
+        out."""
         day = day_of(now)
         lines = []
         for place, budget in enumerate(self.budgets):
-            if principal is None:
-                scopes = self._scopes(place, budget, day)
-            elif budget.principal in ("", EACH, principal):
-                scopes = [scope_of(budget, principal)]
-            else:
-                scopes = []
-            lines += [self._line(place, budget, scope, day) for scope in scopes]
-        return lines if principal is None else [replace(line, of="") for line in lines]
-
-    def _scopes(self, place: int, budget: Budget, day: str) -> list[str]:
-        """Whose money of a budget was spent in the period of a day; not those of too many."""
-        if budget.principal != EACH:
-            return [""]
-        period = period_of(budget, day)
-        spent = [
-            (micros, key[1])
-            for key, micros in self._spent.items()
-            if key[0] == place and key[2] == period
-        ]
-        spent.sort(key=lambda each: (-each[0], each[1]))
-        return [scope for _, scope in spent[:SHARES_MAX]]
-
-    def _line(self, place: int, budget: Budget, scope: str, day: str) -> BudgetLine:
-        spent = self._spent.get((place, scope, period_of(budget, day)), 0)
-        since, until = window_of(budget, day)
-        return BudgetLine(
-            name=budget.name,
-            principal=budget.principal,
-            model=budget.model,
-            per=budget.per,
-            limit_micros=budget.limit_micros,
-            spent_micros=spent,
-            over=budget.over,
-            of=scope,
-            left_micros=max(budget.limit_micros - spent, 0),
-            since=since,
-            until=until,
-        )
+            if budget.principal not in ("", EACH, principal):
+                if principal is not None:
+                    continue
+            elif budget.principal == EACH and principal is None:
+                continue
+            key = (place, scope_of(budget, principal or ""), period_of(budget, day))
+            lines.append(
+                BudgetLine(
+                    name=budget.name,
+                    principal=budget.principal,
+                    model=budget.model,
+                    per=budget.per,
+                    limit_micros=budget.limit_micros,
+                    spent_micros=self._spent.get(key, 0),
+                    over=budget.over,
+                )
+            )
+        return lines
 
     def _objections(
         self, principal: str, model: str, micros: int | None, day: str
@@ -212,16 +187,6 @@ def scope_of(budget: Budget, principal: str) -> str:
 def period_of(budget: Budget, day: str) -> str:
     """Of a day, the period that a budget counts by."""
     return day if budget.per == "day" else day[:7]
-
-
-def window_of(budget: Budget, day: str) -> tuple[str, str]:
-    """The first day of a budget's period that a day is in, and the first of the next."""
-    today = date.fromisoformat(day)
-    if budget.per == "day":
-        return day, date.fromordinal(today.toordinal() + 1).isoformat()
-    first = today.replace(day=1)
-    following = date.fromordinal(first.toordinal() + 31).replace(day=1)
-    return first.isoformat(), following.isoformat()
 
 
 def day_of(now: float) -> str:

@@ -79,13 +79,11 @@ class Endings:
                 self._effects.append(CancelTool(session.id, call))
         self._finish_if_closed(session, run, now)
 
-    def cancel(self, session: Session, ticket: Any, now: float, by: str = "") -> None:
-        """Somebody wants the run to end; they are told when it has. ``by``: who, if not its own."""
+    def cancel(self, session: Session, ticket: Any, now: float) -> None:
+        """Somebody wants the run to end; they are told when it has."""
         run = session.run
         assert run is not None, "there is a run"
         run.cancels.append(ticket)
-        if run.why is None:
-            run.ended_by = by
         self.end(session, RunStatus.CANCELLED, "", now)
 
     def tool_cancelled(
@@ -259,7 +257,6 @@ class Endings:
             "still_running": still,
             "usage": run.usage,
             "cost_micros": run.cost_micros if not run.unknown else None,
-            **({"by": run.ended_by} if run.ended_by else {}),
         }
         session.log.append(EventKind.RUN_ENDED, data, now)
         session.record = replace(

@@ -48,9 +48,7 @@ from agentgate_proto.sessions.settings import Settings
 DELETED = "the session was deleted"
 
 
-NOT_LEFT_OVER = (
-    "of others' sessions an operator deletes only those of named agents that are configured no more"
-)
+NOT_LEFT_OVER = "an operator deletes sessions only of named agents that are configured no more"
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,10 +228,8 @@ class Making:
         self._drop_if_written(session)
 
     def clear_away(self, ticket: Any, now: float, by: str, session: Session) -> None:
-        """Delete a session for an operator, if it is their own, or nobody is left who might."""
-        if by == session.record.principal:
-            self.delete(session, ticket, now)
-        elif self._settings.is_left_over(session.record):
+        """Delete a session for an operator, if there is nobody any more who might."""
+        if self._settings.is_left_over(session.record):
             self.delete(session, ticket, now, by)
         else:
             self._effects.append(Refused(ticket, ErrorCode.FORBIDDEN, NOT_LEFT_OVER))

@@ -86,15 +86,14 @@ class Queue:
         session.then.append(Done(ticket, result))
         self._book.save(session, now)
 
-    def cancel(self, session: Session, ticket: Any, run: str, now: float, by: str) -> bool:
-        """Take the message out whose run that would be; return whether it waits. ``by``: who wants
-        that, if it is not whose session it is."""
+    def cancel(self, session: Session, ticket: Any, run: str, now: float) -> bool:
+        """Take the message out whose run that would be; return whether it waits."""
         record = session.record
         found = [message for message in record.queue if message.run == run]
         for message in found:
             kept = tuple(each for each in record.queue if each is not message)
             session.record = replace(record, queue=kept)
-            self._end(session, message, NOT_BEGUN, now, by)
+            self._end(session, message, NOT_BEGUN, now)
             session.then.append(Done(ticket, RunCancelled(status="cancelled", run=run)))
             self._book.save(session, now)
         return bool(found)
@@ -133,9 +132,7 @@ class Queue:
         if session.run is run and run.phase is Phase.STARTING:
             self._runs.begin(session, run, now)
 
-    def _end(
-        self, session: Session, message: QueuedMessage, reason: str, now: float, by: str = ""
-    ) -> None:
+    def _end(self, session: Session, message: QueuedMessage, reason: str, now: float) -> None:
         data = {
             "run": message.run,
             "status": RunStatus.CANCELLED.value,
@@ -144,7 +141,6 @@ class Queue:
             "still_running": [],
             "usage": Usage(),
             "cost_micros": 0,
-            **({"by": by} if by else {}),
         }
         log_and_feed(session, EventKind.RUN_ENDED, data, now)
 

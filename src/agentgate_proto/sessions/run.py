@@ -124,7 +124,6 @@ class Run:
         why: how it is to end, once that is known.
         waiting: tickets of those who sent its message, while that is being written.
         cancels: tickets of those who want it to end.
-        ended_by: the principal who wanted that, if it is not whose session it is.
         still: tools of closed calls that may still run, by the calls' ids.
         turn: what its client has brought with its message, if it is one that brings such.
         client: names of the tools that the client runs.
@@ -163,7 +162,6 @@ class Run:
         self.why: tuple[RunStatus, str] | None = None
         self.waiting: list[Any] = []
         self.cancels: list[Any] = []
-        self.ended_by = ""
         self.still: dict[str, str] = {}
         self.turn = turn
         self.client = (

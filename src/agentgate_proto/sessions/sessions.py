@@ -62,8 +62,6 @@ from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import NamedAgent, Settings
 from agentgate_proto.sessions.starting import NOT_FOUND, Starting
 
-NOT_YOURS = "it is another's session: an operator may look at it and cancel its run, no more"
-
 
 class Sessions:
     """See the module. Drain ``next_effect`` after every call.
@@ -205,17 +203,16 @@ class Sessions:
 
         Args:
             ticket: names the call.
-            whose: sessions of this principal only; None: those of ``by``, and all others to look
-                at and to stop.
+            whose: sessions of this principal only; None: of all, to look at.
             params: of one of the methods about sessions, but for attaching.
             now: UTC seconds.
             ids: two fresh unguessable ids from a secure source.
             by: the principal who calls, if that is not whose sessions they are.
         """
-        owner = by if whose is None else whose
         match params:
             case CreateSession():
-                self._making.create(ticket, owner, params, *ids)
+                assert whose is not None, "only an agent has sessions"
+                self._making.create(ticket, whose, params, *ids)
             case ListSessions():
                 looking.list_sessions(self._effects, ticket, whose, params)
             case ListModels():
@@ -233,7 +230,7 @@ class Sessions:
                 | InspectSession(session=name)
                 | SetMetadata(session=name)
             ):
-                step = partial(self._call_one, ticket, params, now, ids[0], owner, by)
+                step = partial(self._call_one, ticket, params, now, ids[0], by)
                 self._with(name, ticket, whose, step)
             case _:
                 self._effects.append(Refused(ticket, ErrorCode.METHOD_NOT_FOUND, ""))
@@ -244,28 +241,23 @@ class Sessions:
         params: msgspec.Struct,
         now: float,
         fresh_id: str,
-        owner: str,
         by: str,
         session: Session,
     ) -> None:
-        is_own = owner == session.record.principal
-        by = "" if by == session.record.principal else by
         match params:
             case GetSession():
                 self._effects.append(Done(ticket, session_view(session.record)))
             case DeleteSession():
                 self._making.delete(session, ticket, now)
-            case SendMessage() | SetMetadata() if not is_own:
-                self._effects.append(Refused(ticket, ErrorCode.FORBIDDEN, NOT_YOURS))
             case SendMessage():
                 self._starting.send(session, ticket, params, fresh_id, by, now)
             case CancelRun(run=name):
-                if self._queue.cancel(session, ticket, name, now, by):
+                if self._queue.cancel(session, ticket, name, now):
                     return
                 if session.run is None or name not in ("", session.run.id):
                     self._effects.append(Done(ticket, RunCancelled(status="no_run", run=name)))
                 else:
-                    self._endings.cancel(session, ticket, now, by)
+                    self._endings.cancel(session, ticket, now)
             case SetMetadata():
                 self._making.set_metadata(session, ticket, params, now)
             case InspectSession():
@@ -282,7 +274,7 @@ class Sessions:
     def attach(self, ticket: Any, whose: str | None, params: AttachSession, now: float) -> None:
         """Let somebody watch a session; ``Done`` with ``Attached`` follows. Then they ``read``; who
         watches takes nothing here, and keeps nothing in memory."""
-        step = partial(self._call_one, ticket, params, now, "", "", "")
+        step = partial(self._call_one, ticket, params, now, "", "")
         self._with(params.session, ticket, whose, step)
 
     def read(

@@ -44,19 +44,6 @@ def is_loopback(host: str) -> bool:
     return not host or name == LOCALHOST or name.endswith(f".{LOCALHOST}")
 
 
-def by_name(host: str) -> str:
-    """Return a Host with this machine's name where it has its address; others as they are.
-
-    Args:
-        host: as the request has it, with its port.
-    """
-    name = name_of(host)
-    if not is_address(name) or not ip_address(name).is_loopback:
-        return host
-    port = host.rpartition("]")[2] if host.startswith("[") else host[len(name) :]
-    return f"{LOCALHOST}{port}"
-
-
 def may_be_ours(host: str, allowed: frozenset[str] | None) -> bool:
     """Whether a Host may stand for this gateway.
 

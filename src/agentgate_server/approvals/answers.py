@@ -13,12 +13,7 @@ from agentgate_server.sockets.replies import Reply
 USED = "This button was used, or a newer notification has taken its place: look at that one"
 
 NOTHING_CAME_OF_IT = frozenset(
-    {
-        ErrorCode.INTERNAL_ERROR,
-        ErrorCode.CODE_NEEDED,
-        ErrorCode.PASSKEY_NEEDED,
-        ErrorCode.LIMIT_EXCEEDED,
-    }
+    {ErrorCode.INTERNAL_ERROR, ErrorCode.CODE_NEEDED, ErrorCode.LIMIT_EXCEEDED}
 )
 """Errors after which the same person may answer again, with the same ticket."""
 

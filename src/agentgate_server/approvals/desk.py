@@ -18,7 +18,6 @@ from agentgate_proto.records.difference import differences
 from agentgate_proto.records.edit import Edit, EditTerms
 from agentgate_proto.records.grant import Grant, GrantTerms, grant_of
 from agentgate_proto.records.mute import Mute, MuteView, mute_view
-from agentgate_proto.records.passkey import PasskeyAssertion
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.listing import page_of, short_grant, short_view
 from agentgate_proto.rpc.messages import ApprovalList, GrantList
@@ -29,8 +28,6 @@ from agentgate_server.approvals.codes import Codes, WrongCode
 from agentgate_server.approvals.editing import Editor
 from agentgate_server.approvals.knowing import Knowing
 from agentgate_server.approvals.reach import Reach
-from agentgate_server.approvals.signing import Signing
-from agentgate_server.identity.webauthn import WrongPasskey
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.tools.catalogue import Catalogue
@@ -58,7 +55,6 @@ class Desk:
         channels: where people are asked.
         is_agent: whether there is an agent of this name.
         hears_mutes: are called when an agent was muted, or is not any more.
-        signing: knows what people sign with their answers.
     """
 
     def __init__(
@@ -80,7 +76,6 @@ class Desk:
         self._knowing = Knowing(catalogue, masker)
         self.hears_mutes: list[Callable[[], None]] = []
         self.reach = Reach(utc)
-        self.signing = Signing(ledger.approval, editor)
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
 
@@ -145,15 +140,13 @@ class Desk:
         word: str = "",
         edit: EditTerms | None = None,
         nameless: bool = False,
-        passkey: PasskeyAssertion | None = None,
     ) -> None:
         """Take a person's answer; the reply gets the approval as it then stands.
 
         It gets -32009 with the approval if something else came first, -32011 if there is no such
         approval, -32012 if it takes a one-time code and this is none, -32602 if no such grant can
         be given with it, or no such edit be made, -32003 if policy denies what it would make of it,
-        -32008 if nobody knows whether it is another person than who has said yes, -32019 if it
-        takes a passkey and what was signed is not good for it,
+        -32008 if nobody knows whether it is another person than who has said yes,
         -32603 if the decision could not be stored.
 
         Args:
@@ -169,7 +162,6 @@ class Desk:
                 cut.
             edit: what the yes is to, instead of what was asked; None: that.
             nameless: who it is besides the channel is not known.
-            passkey: what the person has signed, if anything.
         """
         if not self._has_room(reply):
             return
@@ -183,16 +175,12 @@ class Desk:
             reply.error(ErrorCode.INVALID_PARAMS, text, None)
             return
         try:
-            proof = self.signing.proof(rid, approver, passkey)
             # What takes a code takes no grant: the ledger says so, and the code stays good
             verified = approve and grant is None and self._is_verified(rid, approver, code, now)
         except WrongCode as error:
             pause = error.retry_after_s
             data = {"retry_after_s": round(pause, 3)} if pause else None
             reply.error(ErrorCode.CODE_NEEDED, str(error), data)
-            return
-        except WrongPasskey as error:
-            reply.error(ErrorCode.PASSKEY_NEEDED, str(error), None)
             return
         verdict = Verdict(
             ticket=str(next(self._numbers)),
@@ -205,7 +193,6 @@ class Desk:
             word=self._worded(word),
             edit=made,
             nameless=nameless,
-            passkey=proof,
         )
         self._replies[verdict.ticket] = reply
         self.ledger.decide(rid, verdict)
@@ -307,22 +294,13 @@ class Desk:
             LookupError: the approval does not wait for an answer.
             ValueError: no such grant can be given with it; the text says why.
         """
-        return self.masker.grant(self.grant_with(rid, terms, now, edit))[1]
-
-    def grant_with(
-        self, rid: str, terms: GrantTerms, now: float, edit: EditTerms | None = None
-    ) -> Grant:
-        """Make the grant that would be given with this approval, secrets and all; none is given.
-
-        Args, and what is raised, are those of :meth:`preview`.
-        """
         record = self.ledger.approval(rid)
         if record is None:
             raise LookupError(NOT_WAITING)
         if edit is not None:
             made = self.editor.edited(record, edit)
             record = msgspec.structs.replace(record, edit=made).as_approved
-        return grant_of(record, terms, "", "", now)
+        return self.masker.grant(grant_of(record, terms, "", "", now))[1]
 
     def revoke(
         self, grant_id: str, *, approver: str, channel: str, now: float, reply: Reply

@@ -121,8 +121,6 @@ def circumstances(view: ApprovalView, words_max: int, manner: Manner) -> list[st
         lines.append(f"Takes {view.approvers_needed} people; yes from {people}")
     if view.needs_code and view.status == "waiting":
         lines.append("Approving takes a one-time code")
-    if view.needs_passkey and view.status == "waiting":
-        lines.append("Approving takes a passkey: say yes in the console in the browser")
     if view.warning:
         warning = fold(view.warning, warning_room(view.warning))
         lines.append(f"⚠️ {manner.strong('Warning')}: {manner.plain(warning)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -26,11 +26,6 @@ NEWEST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC"
 LAST_BEFORE = """
     SELECT seq, CAST(lines AS BLOB) FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT 1
 """
-CONTAINS = "SELECT min(seq) FROM audit WHERE seq >= ?"
-DOWN = """
-    SELECT seq, CAST(lines AS BLOB) FROM audit WHERE seq <= ? ORDER BY seq DESC
-"""
-AT_FROM = "SELECT CAST(at AS REAL) FROM audit WHERE seq >= ? ORDER BY seq LIMIT 1"
 BEFORE = "SELECT max(seq) FROM audit WHERE at < ?"
 HAS_AUDIT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'"
 
@@ -131,37 +126,6 @@ class AuditFile:
             if len(found) >= count:
                 break
         return found[-count:] if count else []
-
-    def older(self, before: int, count: int) -> list[tuple[int, bytes]]:
-        """At most so many lines of entries before a number, newest first, each with its number.
-
-        The numbers are told by where the lines stand, so that damaged ones have one, too.
-        """
-        (row,) = self.connection.execute(CONTAINS, (before - 1,)).fetchone()
-        found: list[tuple[int, bytes]] = []
-        with closing(self.connection.execute(DOWN, (row or before,))) as rows:
-            for seq, lines in rows:
-                for back, line in enumerate(reversed(lines.split(b"\n"))):
-                    if seq - back < before and len(found) < count:
-                        found.append((seq - back, line))
-                if len(found) >= count:
-                    break
-        return found
-
-    def number_at(self, at: float) -> int:
-        """The number from which on entries were written then or later, UTC seconds.
-
-        If the clock was set back meanwhile, that of one of the moments when it showed this.
-        """
-        low, high = anchor_of(self.connection).seq + 1, self.head().seq + 1
-        while low < high:
-            middle = (low + high) // 2
-            row = self.connection.execute(AT_FROM, (middle,)).fetchone()
-            if row is None or row[0] >= at:
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
     def verify(self, kept: Head | None = None, earlier: Iterable[Head] = ()) -> Verdict:
         """Check all of it; with a head that was kept elsewhere, its end as well.

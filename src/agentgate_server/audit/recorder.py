@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -30,9 +29,6 @@ EVERY_S = 60.0
 
 DETAIL_CHARS_MAX = 2_000
 """Of the errors of a reload."""
-
-NOBODY: Mapping[str, tuple[str, str]] = MappingProxyType({})
-"""Nobody has changed anything by a method."""
 
 CAPS = {
     Kind.DENIED: "denials in the audit",
@@ -134,32 +130,16 @@ class AuditRecorder:
         """A tool of an MCP server that is gone is accepted no more: somebody has looked at it."""
         self.tell(AuditEntry(event="tool.dropped", name=server, tool=tool))
 
-    def principals_changed(
-        self,
-        before: Sequence[Principal],
-        after: Sequence[Principal],
-        changers: Mapping[str, tuple[str, str]] = NOBODY,
-    ) -> None:
-        """Other people's tokens count from now on.
-
-        Args:
-            before, after: everybody whose token counted, and counts.
-            changers: by name, who has changed that, and where, if it was not by the command or the
-                configuration.
-        """
+    def principals_changed(self, before: Sequence[Principal], after: Sequence[Principal]) -> None:
+        """Other people's tokens count from now on."""
         for event, some, others in (
             ("token.added", after, before),
             ("token.revoked", before, after),
         ):
             for principal in some:
                 if principal not in others:
-                    name, role = principal.name, principal.role.value
-                    by, channel = changers.get(name, ("", ""))
-                    self.tell(
-                        AuditEntry(
-                            event=event, principal=name, role=role, approver=by, channel=channel
-                        )
-                    )
+                    role = principal.role.value
+                    self.tell(AuditEntry(event=event, principal=principal.name, role=role))
 
     async def run(self) -> None:
         """Keep the head file up to date until cancelled."""

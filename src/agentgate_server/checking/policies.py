@@ -15,8 +15,6 @@ from agentgate_server.config.mcp_servers import prefix_of
 from agentgate_server.config.messenger import NAMELESS
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
-from agentgate_server.extras import how_to_install
-from agentgate_server.identity.webauthn import is_installed, rp_id_of
 from agentgate_server.policy import Policy
 from agentgate_server.policy.hours import own_zone_doubt
 from agentgate_server.policy.linting import Finding, Level, lint, listed, may_ask
@@ -49,12 +47,11 @@ def check_start(
 
     Raises:
         DocumentError: strict, and there is an error; ``others`` are the rest. Or a name is that of
-            two, or a rule demands passkeys, which can't be had.
+            two.
     """
     known = everybody(config.name, config.faces, principals, principals_of(config.agents))
     findings = check_policy(config, policy, catalogue, known, errors_only=errors_only)
     findings += check_budgets(config, known)
-    demand_passkeys(config, policy)
     if strict:
         errors = (each for each in findings if each.level is Level.ERROR)
         raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])
@@ -75,7 +72,7 @@ def check_policy(
         config, policy, catalogue, principals: what the gateway has.
         errors_only: leave out what may be meant so, save that nobody can answer.
     """
-    agents = [*askers_of(principals)]
+    agents = [*askers_of(config.faces, principals)]
     agents += (each.name for each in principals if each.role is Role.RELAY)
     people = people_of(config, principals)
     tools = tuple(catalogue)
@@ -92,7 +89,6 @@ def check_policy(
             lambda: who_is_missing(config.name, principals, messenger=messenger), findings
         )
         findings += map(warning, missing or ())
-    attempt(lambda: demand_passkeys(config, policy), findings)
     file = file_of(config, policy)
     servers = config.tools.mcp.items()
     prefixes = [each for alias, server in servers for each in prefixes_of(alias, server)]
@@ -164,29 +160,6 @@ def look_at_demands(
             "approver"
         )
     yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
-
-
-def demand_passkeys(config: Config, policy: Policy) -> None:
-    """See to it that what a policy demands can be given.
-
-    Raises:
-        DocumentError: a rule demands a passkey, and there is nothing that could verify one: what
-            it asks about could only expire.
-    """
-    rule = next((each for each in policy.rules if each.decision.passkey), None)
-    public_url = config.gateway.public_url
-    if rule is None:
-        return
-    if not is_installed():
-        missing = f"a package: {how_to_install('passkeys')}"
-    elif not config.console.enabled:
-        missing = "the console in the browser, where people sign: set console.enabled"
-    elif public_url is not None and not rp_id_of(public_url.origin):
-        missing = "a host name, for there are none for addresses: set gateway.public_url to one"
-    else:
-        return
-    text = f"its approval takes a passkey, and that takes {missing}"
-    raise DocumentError(file_of(config, policy), text, line=rule.line)
 
 
 def look_at_sums(

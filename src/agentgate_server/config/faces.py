@@ -12,9 +12,8 @@ from agentgate_proto.faces import http_api, universal_agent
 from agentgate_proto.faces.completions import routes as completions
 from agentgate_proto.faces.mcp.holds import HOLD_MAX_S, HOLD_S
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.rpc.messages import OWNERS
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_proto.wire.routes import Route, Routes
-from agentgate_server.config.console import ConsoleConfig
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import did_you_mean
@@ -25,9 +24,6 @@ OPEN = Principal(name="default", role=Role.AGENT)
 
 OPEN_CONSOLE = Principal(name="console", role=Role.CONSOLE)
 """The same where consoles are let in."""
-
-
-OFF = ConsoleConfig(enabled=False)
 
 
 class SocketIoRole(StrEnum):
@@ -196,8 +192,6 @@ def check_faces(
     faces: FacesConfig,
     agents: Collection[str] = (),
     upstreams: Collection[str] = (),
-    *,
-    console: ConsoleConfig = OFF,
 ) -> tuple[str, ...]:
     """Check that each path has one owner; return warnings.
 
@@ -206,10 +200,9 @@ def check_faces(
         faces: what it says of them.
         agents: the ids of named agents.
         upstreams: the names of the gateways behind this one.
-        console: the console in the browser.
 
     Raises:
-        DocumentError: the path of a face, or of the console, is taken.
+        DocumentError: the path of a face is taken.
     """
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
@@ -226,13 +219,6 @@ def check_faces(
         except ValueError:
             text = "another part of the gateway has this path: choose another"
             raise document.error(("faces", name, "path"), text) from None
-    if console.enabled:
-        taken.append(Route(face="console", path=f"{console.path}/{{rest*}}", websocket=True))
-        try:
-            Routes([*taken, Route(face="console", path=str(console.path), websocket=True)])
-        except ValueError:
-            text = "another part of the gateway has this path: choose another"
-            raise document.error(("console", "path"), text) from None
     if faces.socketio is None:
         return ()
     is_manager = faces.socketio.role is SocketIoRole.MANAGER
@@ -245,7 +231,7 @@ def check_faces(
 
 def held_nobodies(faces: FacesConfig, principals: Iterable[Principal]) -> Iterator[str]:
     """Say whose calls are to be held and who asks for none: misspelled, most likely."""
-    names = {each.name for each in principals if each.role is Role.AGENT}
+    names = set(askers_of(faces, principals))
     for name in faces.mcp.holds if faces.mcp is not None else ():
         if name not in names:
             hint = did_you_mean(name, names) or ": see principals and tokens"
@@ -270,10 +256,15 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.acp.open"
 
 
-def askers_of(principals: Iterable[Principal]) -> list[str]:
-    """Return the names of those who may ask for tools and spend money on models, by their roles:
-    agents, and people, who have sessions of their own."""
-    return [each.name for each in principals if each.role in OWNERS]
+def people_converse(faces: FacesConfig) -> bool:
+    """Whether there is a face on which people have sessions of their own."""
+    return faces.acp is not None or faces.agui is not None
+
+
+def askers_of(faces: FacesConfig, principals: Iterable[Principal]) -> list[str]:
+    """Return the names of those who may ask for tools and spend money on models, by their roles."""
+    roles = {Role.AGENT, *(PEOPLE if people_converse(faces) else ())}
+    return [each.name for each in principals if each.role in roles]
 
 
 def open_consoles(faces: FacesConfig) -> Iterator[str]:

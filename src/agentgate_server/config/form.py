@@ -15,7 +15,6 @@ from msgspec import Meta
 from agentgate_proto.principal import Role
 from agentgate_proto.quotas.connections import CONNECTIONS_MAX, OF_PRINCIPAL_MAX
 from agentgate_server.config.agents import NamedAgentConfig
-from agentgate_server.config.console import ConsoleConfig
 from agentgate_server.config.faces import FacesConfig
 from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.sessions import SessionsConfig
@@ -327,9 +326,6 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     faces: FacesConfig = FacesConfig()
     """Other wire formats."""
-
-    console: ConsoleConfig = ConsoleConfig()
-    """The console in the browser."""
 
     upstreams: Upstreams = {}
     """Other gateways behind this one, by the name that they have here."""

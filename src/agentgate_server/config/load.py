@@ -17,7 +17,6 @@ from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.principal import Role
 from agentgate_proto.quotas.denials import share_of_audit
 from agentgate_server.config.agents import NamedAgentConfig, agents_of, password_places
-from agentgate_server.config.console import ConsoleConfig
 from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
     AuditConfig,
@@ -90,7 +89,6 @@ class Config:
         services: systems that there are ready-made tools for.
         sessions: conversations with models; with at least one model, see ``models.sessions_of``.
         faces: which other wire formats to speak.
-        console: the console in the browser.
         upstreams: other gateways behind this one, by name.
         log: what to say on standard error.
         metrics: whether to count, and who may see it.
@@ -124,7 +122,6 @@ class Config:
     services: ServicesConfig
     sessions: SessionsConfig
     faces: FacesConfig
-    console: ConsoleConfig
     upstreams: Mapping[UpstreamName, UpstreamConfig] = field(default_factory=dict)
     agents: Mapping[PrincipalName, NamedAgentConfig] = field(default_factory=dict)
     messenger: MessengerConfig | None = None
@@ -292,7 +289,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         raise document.error(("storage", "path"), text)
     database = at(folder, form.storage.path)
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
-    warnings += check_faces(document, form.faces, form.agents, form.upstreams, console=form.console)
+    warnings += check_faces(document, form.faces, form.agents, form.upstreams)
     warnings += check_upstreams(document, form.upstreams, agents)
     warnings += check_mcp_servers(document, form.tools.mcp, agents, form.upstreams)
     with_tokens = {each.principal.name for each in identities}
@@ -324,7 +321,6 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         sessions=sessions,
         agents=named,
         faces=form.faces,
-        console=form.console,
         upstreams=upstreams_of(form.upstreams, shown),
         http=http,
         secrets=secrets_in(form, http),

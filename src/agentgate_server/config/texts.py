@@ -113,13 +113,6 @@ class BaseUrl(str):
         return super().__new__(cls, text.rstrip("/"))
 
     @property
-    def origin(self) -> str:
-        """Its origin, as browsers write it (RFC 6454 section 6.2)."""
-        parts = urlsplit(self)
-        usual = {"http": 80, "https": 443}[parts.scheme]
-        return f"{parts.scheme}://{parts.netloc.lower().removesuffix(f':{usual}')}"
-
-    @property
     def is_clear_text(self) -> bool:
         """Whether what is sent there leaves this machine without TLS."""
         parts = urlsplit(self)

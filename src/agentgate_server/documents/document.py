@@ -33,14 +33,12 @@ class Document:
         name: what errors call it.
         root: its nodes, see ``nodes``.
         digest: SHA-256 of its text in hex; "": it has no text.
-        text: as it was read, with no variable replaced.
     """
 
-    def __init__(self, name: str, root: Node, digest: str = "", text: str = "") -> None:
+    def __init__(self, name: str, root: Node, digest: str = "") -> None:
         self.name = name
         self.root = root
         self.digest = digest
-        self.text = text
 
     @classmethod
     def from_data(cls, data: Any, *, name: str) -> Document:
@@ -116,7 +114,7 @@ def parse_document(
     if len(text) > DOCUMENT_BYTES_MAX or len(text.encode()) > DOCUMENT_BYTES_MAX:
         raise DocumentError(name, f"is larger than {DOCUMENT_BYTES_MAX} bytes")
     digest = sha256(text.encode()).hexdigest()
-    return Document(name, compose(text, name=name, environment=environment), digest, text)
+    return Document(name, compose(text, name=name, environment=environment), digest)
 
 
 def read_document(

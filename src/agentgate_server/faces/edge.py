@@ -134,8 +134,6 @@ class Link(Talker):
         utc: the clock, UTC seconds.
     """
 
-    face = edge.FACE
-
     def __init__(
         self,
         peer: Peer,

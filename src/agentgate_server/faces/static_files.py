@@ -5,7 +5,6 @@ A path is looked up among what was read, so none leads anywhere else.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 
@@ -29,9 +28,6 @@ CONTENT_TYPES = {
 }
 """By the end of the name; a file of another kind does not belong into such a folder."""
 
-TEXTS = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
-"""Beginnings of the types that gzip makes smaller."""
-
 FILE_BYTES_MAX = 2_097_152
 FILES_MAX = 1_000
 
@@ -46,8 +42,6 @@ class StaticFiles:
         folder: as ``importlib.resources.files`` gives it.
         immutable: names (as they stand in paths) of what changes its name with its content.
         headers: further ones of each answer, such as a Content-Security-Policy.
-        compress: send texts as gzip to who takes it.
-        besides: endings of names that are not served.
 
     Raises:
         ValueError: a file of unknown kind, one too large, or too many.
@@ -59,19 +53,13 @@ class StaticFiles:
         *,
         immutable: frozenset[str] = frozenset(),
         headers: Mapping[str, str] | None = None,
-        compress: bool = False,
-        besides: tuple[str, ...] = (),
     ) -> None:
         self._headers = list((headers or {}).items())
         self._files: dict[str, StaticFile] = {}
         for name, file in files_below(folder):
-            if name.endswith(besides):
-                continue
             if len(self._files) == FILES_MAX:
                 raise ValueError(f"more than {FILES_MAX} files to serve")
-            is_immutable = name in immutable
-            found = read_file(name, file, is_immutable=is_immutable, compress=compress)
-            self._files[name] = found
+            self._files[name] = read_file(name, file, is_immutable=name in immutable)
 
     @property
     def names(self) -> list[str]:
@@ -101,9 +89,7 @@ def files_below(folder: Traversable, before: str = "") -> Iterator[tuple[str, Tr
             yield before + entry.name, entry
 
 
-def read_file(
-    name: str, file: Traversable, *, is_immutable: bool, compress: bool = False
-) -> StaticFile:
+def read_file(name: str, file: Traversable, *, is_immutable: bool) -> StaticFile:
     """Read a file that is to be served.
 
     Raises:
@@ -115,9 +101,4 @@ def read_file(
     body = file.read_bytes()
     if len(body) > FILE_BYTES_MAX:
         raise ValueError(f"{name}: more than {FILE_BYTES_MAX} bytes")
-    gzipped = b""
-    if compress and content_type.startswith(TEXTS):
-        gzipped = gzip.compress(body, mtime=0)
-        if len(gzipped) >= len(body):
-            gzipped = b""
-    return static_file(body, content_type, is_immutable=is_immutable, gzipped=gzipped)
+    return static_file(body, content_type, is_immutable=is_immutable)

@@ -13,14 +13,12 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE, AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
-from agentgate_server.console.logins import MARK, TICKET, ConsoleLogins
 from agentgate_server.faces import call_desk
 from agentgate_server.faces.entrance import Declined
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.observing import Observers
-from agentgate_server.observing.presence import Presence
 from agentgate_server.sessions import tool_desk
 from agentgate_server.sockets.peer import Peer
 
@@ -61,10 +59,8 @@ class Authenticator:
         epoch: of the store, once it is known; clients are told.
         open_principals: who may come without a token, where a face is open.
         named_agents: who acts without ever coming here: others talk to them.
-        presence: notes who is there, and when they were.
-        changers: who changes the token of a name at this moment, and where; for the audit.
+        people_converse: there is a face on which people have sessions of their own.
         banished: hears who may ask, when that has changed.
-        console: who is logged in at the console in the browser; None: there is none.
     """
 
     def __init__(
@@ -92,9 +88,7 @@ class Authenticator:
         self.epoch = ""
         self.open_principals: frozenset[str] = frozenset()
         self.named_agents: frozenset[str] = frozenset()
-        self.presence = Presence(utc)
-        self.changers: dict[str, tuple[str, str]] = {}
-        self.console: ConsoleLogins | None = None
+        self.people_converse = False
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._logins = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
@@ -111,7 +105,6 @@ class Authenticator:
         self.refresh()
         principal = self.tokens.identify(token)
         if principal is not None:
-            self.presence.noted(principal.name)
             return self.seat(peer, principal) or principal
         return self.guessed(peer.address)
 
@@ -146,9 +139,7 @@ class Authenticator:
         self.observers.connected(principal, peer.address)
 
     def counts(self, principal: Principal, token_hash: str) -> bool:
-        """Whether a token, or a login at the console, still counts, and is that principal's."""
-        if token_hash.startswith(MARK):
-            return self.console is not None and self.console.counts(token_hash, principal)
+        """Whether a token still counts, and is that principal's."""
         return self.tokens.vouches(token_hash, principal)
 
     def on_change(self, look: Callable[[], None]) -> None:
@@ -165,7 +156,7 @@ class Authenticator:
 
     def authenticate(self, peer: Peer, token: str) -> None:
         """Let a connection in that has asked for it, or refuse it."""
-        principal, mark = self._whose(peer, token)
+        principal = self.identify(peer, token)
         auth = peer.connection.auth
         assert auth is not None, "the connection has asked"
         if isinstance(principal, Declined):
@@ -185,31 +176,13 @@ class Authenticator:
                 peer.connection.turn_away(f"{LOGINS_PER_MINUTE} logins a minute", pause_s)
                 return
         self.peers[peer.number] = peer
-        peer.token_hash = mark
+        peer.token_hash = hash_token(token)
         peer.connection.principal = principal
         self.observers.connected(principal, peer.address)
         if principal.role in PACED:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
             self.accept(peer, 0)
-
-    def serve_console(self, logins: ConsoleLogins) -> None:
-        """Let in who is logged in at the console in the browser, as long as that lasts."""
-        self.console = logins
-        logins.ended = self.close_over
-        self.on_change(logins.look)
-
-    def _whose(self, peer: Peer, token: str) -> tuple[Principal | Declined, str]:
-        """Whose token it is, or whose ticket of the console; and what it counts by from then on."""
-        if self.console is None or not token.startswith(TICKET):
-            principal = self.identify(peer, token)
-            return principal, "" if isinstance(principal, Declined) else hash_token(token)
-        self.refresh()
-        found = self.console.take_ticket(token)
-        if found is None:
-            return self.guessed(peer.address), ""
-        who, mark = found
-        return self.seat(peer, who) or who, mark
 
     def accept(self, peer: Peer, highest_id: int) -> None:
         """Tell a connection that it is authenticated; the ledger says so for an agent's."""
@@ -230,7 +203,7 @@ class Authenticator:
         """Let what ``agent-gate token`` has changed count from now on."""
         before = self.tokens.principals
         if self.tokens.refresh():
-            self.audit.principals_changed(before, self.tokens.principals, self.changers)
+            self.audit.principals_changed(before, self.tokens.principals)
             self.close_revoked()
 
     async def watch(self) -> None:
@@ -238,8 +211,6 @@ class Authenticator:
         while True:
             await anyio.sleep(REFRESH_EVERY_S)
             self.refresh()
-            if self.console is not None:
-                self.console.look()
 
     def reconfigure(self, identities: Iterable[Identity]) -> None:
         """Put others in the place of the configuration's; :meth:`close_revoked` is up to you.
@@ -253,27 +224,19 @@ class Authenticator:
 
     def close_revoked(self) -> None:
         """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
-        self.close_over()
-        for look in self._looks:
-            look()
-        self.banish()
-        self.drain()
-
-    def close_over(self) -> None:
-        """Close the connections of those whose token, or login at the console, counts no more."""
         for peer in list(self.peers.values()):
             principal = peer.connection.principal
             if principal is None or not peer.token_hash:
                 continue
-            if self.counts(principal, peer.token_hash):
+            if self.tokens.vouches(peer.token_hash, principal):
                 continue
-            if peer.token_hash.startswith(MARK):
-                log.info("a login of %s at the console is over: connection closed", principal.name)
-                peer.connection.close(AUTH_FAILED, "the login at the console is over")
-            else:
-                log.warning("the token of %s was revoked: connection closed", principal.name)
-                peer.connection.close(AUTH_FAILED, "the token was revoked")
+            log.warning("the token of %s was revoked: connection closed", principal.name)
+            peer.connection.close(AUTH_FAILED, "the token was revoked")
             peer.poke()
+        for look in self._looks:
+            look()
+        self.banish()
+        self.drain()
 
     def banish(self) -> None:
         """Let the ledger withdraw what principals have asked who may ask no more: they are none,
@@ -285,9 +248,9 @@ class Authenticator:
         self.banished(known)
 
     def _asks(self, principal: Principal) -> bool:
-        """Whether what somebody has asked may go on: a person's, too, but not what they asked when
-        they were none."""
+        """Whether what somebody has asked may go on: a person's, too, where people converse, but
+        not what they asked when they were none."""
         if principal.role in PEOPLE:
             before = self._roles.get(principal.name, principal.role)
-            return before in PEOPLE
+            return self.people_converse and before in PEOPLE
         return principal.role in (Role.AGENT, Role.RELAY)

@@ -18,7 +18,6 @@ from agentgate_proto.quotas import arguments
 from agentgate_proto.records.request import NOT_RELAYED, Relayed
 from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
-from agentgate_proto.rpc.console_methods import ListConsoleSessions, RevokeConsoleSession
 from agentgate_proto.rpc.explain_methods import ExplainRequest
 from agentgate_proto.rpc.messages import (
     CancelRequest,
@@ -36,26 +35,23 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
-from agentgate_proto.rpc.passkey_methods import ApprovalChallenge, ListPasskeys, RemovePasskey
 from agentgate_proto.rpc.results import GrantWords, ToolList, ToolRow
 from agentgate_proto.rpc.tool_methods import ProvideTools
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
-from agentgate_server.console.logins import MARK
 from agentgate_server.errors import ArgumentError
-from agentgate_server.gate.console_calls import ConsoleCalls
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.in_turn import InTurn
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing, Task, tool_rows
 from agentgate_server.gate.nearest import OF_SESSION, unknown_for
-from agentgate_server.gate.operator_calls import OperatorCalls
-from agentgate_server.gate.passkey_calls import PasskeyCalls
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
 from agentgate_server.policy import person_sees
+from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import SessionDesk
@@ -86,13 +82,9 @@ class Calls:
         providing: takes the tools that clients offer.
         explainer: says what the policy would say.
         epoch: of this gateway, once it is known.
+        upstreams: the gateways behind this one, if there are any.
         spawn: runs a task as the work of whoever has a turn now.
-        console: answers who is logged in at the console in the browser.
         charged: makes a task that is run later that, too.
-
-    Attributes:
-        operators: answers those who look after the gateway; None: nobody does.
-        passkeys: answers those who sign.
     """
 
     def __init__(
@@ -112,8 +104,8 @@ class Calls:
         providing: Providing,
         explainer: Explainer,
         epoch: Callable[[], str],
+        upstreams: OpenUpstreams | None = None,
         spawn: Callable[..., None],
-        console: ConsoleCalls,
         charged: Callable[[Task], Task],
     ) -> None:
         self.catalogue = catalogue
@@ -130,11 +122,9 @@ class Calls:
         self.providing = providing
         self.explainer = explainer
         self.epoch = epoch
-        self.operators: OperatorCalls | None = None
-        self.passkeys = PasskeyCalls(desk.signing, spawn)
+        self.upstreams = upstreams
         self.spawn = spawn
         self.charged = charged
-        self.console = console
         limits = ledger.limits
         self._small_bytes = arguments.small_bytes(limits.args_bytes_max, limits.args_values_max)
         self._lists = InTurn()
@@ -180,8 +170,7 @@ class Calls:
                 reply = NativeReply(peer, request_id)
                 if isinstance(params, WatchApprovals):
                     self.watchers.add(peer)
-                channel = "console" if peer.token_hash.startswith(MARK) else "terminal"
-                self.answer(principal, params, channel, reply)
+                self.answer(principal, params, "terminal", reply)
 
     def answer(
         self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
@@ -204,7 +193,6 @@ class Calls:
                     grant=params.grant,
                     word=params.word,
                     edit=params.edit,
-                    passkey=params.passkey,
                 )
             case ListGrants(before=before):
                 answer_with(reply, lambda: self.desk.listed_grants(before))
@@ -234,10 +222,8 @@ class Calls:
                 self._list_requests(principal, params, reply)
             case Reload():
                 self.reload(reply)
-            case ExplainRequest():
-                self.explainer.answer(principal, params, self.utc(), reply)
             case _:
-                self._tell_operators(principal, params, channel, reply)
+                self._tell_operators(principal, params, reply)
 
     def list_tools(self, principal: Principal, *, listed_only: bool = False) -> list[ToolRow]:
         """What a principal may ask for, with the decision to expect; what is denied is left out.
@@ -387,17 +373,15 @@ class Calls:
     def _owe(self, principal: str, size: int) -> None:
         self.ledger.owe(principal, size, self.utc())
 
-    def _tell_operators(
-        self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
-    ) -> None:
-        if isinstance(params, ListConsoleSessions | RevokeConsoleSession):
-            self.console.take(principal, params, reply)
-        elif isinstance(params, ApprovalChallenge | ListPasskeys | RemovePasskey):
-            self.passkeys.take(principal, params, reply)
-        elif self.operators is None:
-            reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
-        else:
-            self.operators.answer(principal, params, channel, reply)
+    def _tell_operators(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
+        match params:
+            case ExplainRequest():
+                self.explainer.answer(principal, params, self.utc(), reply)
+            case ListUpstreams():
+                rows = self.upstreams.rows() if self.upstreams is not None else []
+                reply.result(UpstreamList(rows))
+            case _:
+                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
     def _may_list(self, principal: Principal, reply: Reply) -> bool:
         """Count a listing; whoever wants too many is told so."""

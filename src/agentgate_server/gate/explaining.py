@@ -102,7 +102,6 @@ class Explainer:
             doubts=tuple(map(told, decision.why)),
             approvers=decision.approvers if asks else 1,
             code=decision.code,
-            passkey=decision.passkey,
             clock=found.clock,
             gets=told(found.gets),
             reasons=tuple(told(str(reason)) for reason in found.reasons[:REASONS_MAX]),

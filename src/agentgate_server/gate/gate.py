@@ -46,14 +46,11 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.editing import Editor
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.audit.recorder import AuditRecorder
-from agentgate_server.console.face import ConsoleFace, ConsolePlace
-from agentgate_server.console.logins import MARK, ConsoleLogins
 from agentgate_server.faces.entrance import Entrance
-from agentgate_server.faces.face import Face, FaceFactory, FaceRouter, Surroundings
+from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.backlog import Backlog
 from agentgate_server.gate.calls import Calls
-from agentgate_server.gate.console_calls import ConsoleCalls
 from agentgate_server.gate.door import Door
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.face_calls import FaceCalls
@@ -78,7 +75,6 @@ from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.sockets.rounds import Rounds
-from agentgate_server.store.console_book import ConsoleBook
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
@@ -108,7 +104,6 @@ class Gate:
         faces: make the faces besides the HTTP one.
         dialogues: are told who can be asked while a tool runs; None: no tool asks.
         offers: what MCP servers offer besides tools; None: there are none.
-        console: where the console in the browser is; None: nowhere.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
@@ -136,7 +131,6 @@ class Gate:
         faces: Iterable[FaceFactory] = (),
         dialogues: Dialogues | None = None,
         offers: Offers | None = None,
-        console: ConsolePlace | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] | None = None,
@@ -151,7 +145,6 @@ class Gate:
         self.sessions: SessionDesk | None = None
         reports = StoreReports(
             *(self.ledger, self.numbering, self.observers),
-            console=lambda: self.book,
             sessions=lambda: self.sessions,
             failed=self.ledger_failed,
             utc=utc,
@@ -159,7 +152,6 @@ class Gate:
         )
         backlog, committed = Backlog(self.rounds, self.ledger, utc), self.observers.committed
         self.writer = StoreWriter(engine, reports, committed=committed, backlog=backlog)
-        self.book = ConsoleBook(self.writer, self.numbering)
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running, runner.room = Running(catalogue, runner, self._finished), backlog
@@ -179,9 +171,6 @@ class Gate:
             monotonic=monotonic,
             drain=self.drain,
         )
-        clocks, tell = {"utc": utc, "monotonic": monotonic}, self.audit.tell
-        self.logins = ConsoleLogins(self.book, vouches=tokens.vouches, tell=tell, **clocks)
-        self.authenticator.serve_console(self.logins)
         self.responder = Responder(self.observers, self.authenticator.accept)
         self.calls = Calls(
             catalogue,
@@ -198,9 +187,9 @@ class Gate:
             providing=self.providing,
             explainer=Explainer(self.judge, masker, tokens, self.ledger.objection_to_listing),
             epoch=lambda: self.authenticator.epoch,
+            upstreams=upstreams,
             spawn=self._spawn,
             charged=self.rounds.charged,
-            console=ConsoleCalls(self.logins, self._spawn),
         )
         self.agents: AgentDesk | None = None
         if conversations is not None:
@@ -255,14 +244,7 @@ class Gate:
             clients=around.clients,
             utc=utc,
         )
-        made: list[Face] = [self.web, *(make(around) for make in faces)]
-        self.console_face: ConsoleFace | None = None
-        if console is not None:
-            self.logins.idle_s, self.web.console = console.idle_s, console.path
-            lets = self.authenticator
-            self.console_face = ConsoleFace(console, self.logins, lets, self._spawn, monotonic)
-            made.append(self.console_face)
-        self.faces = FaceRouter(made, self.web, entrance)
+        self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web, entrance)
         self.reloader: Reloader
         self.timekeeper = Timekeeper(self.ledger.next_deadline, self.wake, utc)
         self._draining = self._repeating = self._handling = self._will_drain = False
@@ -283,8 +265,6 @@ class Gate:
         """Go on from what a former process left. Call once, before anything else."""
         self.authenticator.epoch = restored.epoch
         self.face_calls.take_up(restored.seal)
-        self.book.take_up(restored.console)
-        self.logins.take_up()
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc(), self.running.changed(restored.active))
         if self.sessions is not None:
@@ -306,8 +286,6 @@ class Gate:
     def _take(self, peer: Peer, event: Event) -> None:
         match event:
             case Called() | Unread():
-                if peer.token_hash.startswith(MARK):
-                    self.logins.use(peer.token_hash.removeprefix(MARK))
                 self.calls.take(peer, event)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)

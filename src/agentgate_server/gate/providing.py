@@ -69,8 +69,6 @@ class NativeProvider:
         peer: its connection.
     """
 
-    face = "native"
-
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 

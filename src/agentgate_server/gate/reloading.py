@@ -80,8 +80,6 @@ class Reloader:
 
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
-        config: what is in force.
-        started_with: what holds of what takes a restart.
     """
 
     def __init__(
@@ -108,8 +106,8 @@ class Reloader:
         self.audit = audit
         self._judge_again = judge_again
         self.problem = ""
-        self.started_with = config
-        self.config = config
+        self._started_with = config
+        self._config = config
         self._load_config = load_config
         self._load_policy = load_policy
         self._look = look
@@ -142,16 +140,8 @@ class Reloader:
                 return self._refuse([str(error)], warnings)
             return self._put_in_force(config, policy, [*found, *warnings], restart)
 
-    def warnings(self) -> list[str]:
-        """Say what an operator should know of what is in force. It takes a thread."""
-        policy, principals = self.judge.policy, self.authenticator.tokens.principals
-        try:
-            return self._look(self.config, policy, principals)
-        except DocumentError as error:
-            return [str(each) for each in (error, *error.others)]
-
     def _read(self) -> tuple[Config, Policy, list[str]]:
-        config = self.config if self._load_config is None else self._load_config()
+        config = self._config if self._load_config is None else self._load_config()
         policy = self.judge.policy if self._load_policy is None else self._load_policy(config)
         principals = self.authenticator.tokens.principals_with(config.identities)
         return config, policy, self._look(config, policy, principals)
@@ -159,7 +149,7 @@ class Reloader:
     def _put_in_force(
         self, config: Config, policy: Policy, found: list[str], restart: list[str]
     ) -> ReloadReport:
-        self.config = config
+        self._config = config
         self.masker.learn(config.secrets)
         self.codes.reconfigure(config.totp)
         if self.agents is not None:
@@ -177,7 +167,7 @@ class Reloader:
             "reloaded",
             warnings=(*config.warnings, *found, *([problem] if problem else ())),
             restart=(
-                *changed_keys(self.started_with, config),
+                *changed_keys(self._started_with, config),
                 *restart,
                 *(f"{name}: the environment has another value than .env" for name in config.hidden),
             ),

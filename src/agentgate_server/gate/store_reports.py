@@ -12,7 +12,6 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.quotas.news import News
 from agentgate_server.observing import Observers
 from agentgate_server.sessions.desk import SESSIONS, SessionDesk
-from agentgate_server.store.console_book import CONSOLE, ConsoleBook
 from agentgate_server.store.numbering import Numbering
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ class StoreReports:
         ledger: asks and writes.
         numbering: knows whose a write is.
         observers: hears what may be forgotten.
-        console: returns what keeps the rows of the console.
         sessions: returns the desk of the sessions, which ask and write as well; None: none do.
         failed: is told up to which of the ledger's writes none was made, and why.
         utc: the clock of the ledger.
@@ -41,7 +39,6 @@ class StoreReports:
         numbering: Numbering,
         observers: Observers,
         *,
-        console: Callable[[], ConsoleBook],
         sessions: Callable[[], SessionDesk | None],
         failed: Callable[[int, str], None],
         utc: Callable[[], float],
@@ -50,7 +47,6 @@ class StoreReports:
         self._ledger = ledger
         self._numbering = numbering
         self._observers = observers
-        self._console = console
         self._sessions = sessions
         self._failed = failed
         self._utc = utc
@@ -70,8 +66,6 @@ class StoreReports:
         sessions = self._sessions()
         if sessions is not None and SESSIONS in numbers:
             sessions.on_durable(numbers[SESSIONS])
-        if CONSOLE in numbers:
-            self._console().on_durable(numbers[CONSOLE])
         self._drain()
         self._observers.tidy(self._ledger.is_active)
 
@@ -85,8 +79,6 @@ class StoreReports:
         sessions = self._sessions()
         if sessions is not None and SESSIONS in numbers:
             sessions.on_write_failed(numbers[SESSIONS], reason)
-        if CONSOLE in numbers:
-            self._console().on_write_failed(numbers[CONSOLE], reason)
         self._drain()
 
     def on_answer(self, token: Any, answer: Any) -> None:

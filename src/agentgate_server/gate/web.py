@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
@@ -61,7 +61,6 @@ class Web:
         metrics: what /metrics answers with; None: there is no such path.
         metrics_are_public: without a token, too.
         face_names: the faces that are on; clients of some look for words of theirs in /health.
-        console: the path of the console in the browser, or "".
         runs: how many runs of sessions are under way.
     """
 
@@ -92,7 +91,6 @@ class Web:
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
         self.face_names: Collection[str] = ()
-        self.console = ""
         self.runs: Callable[[], int] = lambda: 0
         self._clock = time.monotonic
         self._started = self._clock()
@@ -105,7 +103,7 @@ class Web:
             self._waiting[peer.number].cancel()
         if not isinstance(event, HttpRequested):
             return  # this face has no WebSockets
-        asked = http_api.read_request(event, self.console)
+        asked = http_api.read_request(event)
         if isinstance(asked, http_api.Health | http_api.Reply | http_api.TakeAnswer):
             pause = self._strangers.queue(peer.address, self._clock(), TURN_S_MAX)
             if pause:
@@ -199,32 +197,18 @@ class Web:
         else:
             HttpReply(peer).error(ErrorCode.NOT_FOUND, NO_TICKET, None)
 
-    @property
-    def problem(self) -> str:
-        """Why nothing new is taken at present; "": it is."""
-        return self.ledger.problem or self.refusing
-
-    @property
-    def status(self) -> Literal["ok", "failing", "closing"]:
-        """How the gateway is, in a word."""
-        return "closing" if self.closing else "failing" if self.problem else "ok"
-
-    @property
-    def uptime_s(self) -> float:
-        """For how long it has run, in seconds."""
-        return round(self._clock() - self._started, 3)
-
     def _health(self) -> http_api.Reply:
         """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""
-        status = self.status
+        problem = self.ledger.problem or self.refusing
+        status = "closing" if self.closing else "failing" if problem else "ok"
         body: dict[str, Any] = {
             "status": status,
             "version": VERSION,
-            "uptime_s": self.uptime_s,
+            "uptime_s": round(self._clock() - self._started, 3),
             "connections": len(self.peers),
             "waiting_approvals": len(self.ledger.waiting),
             "unreached_approvals": self.reach.overdue,
-            "store": self.problem or "ok",
+            "store": problem or "ok",
             **{name: report() for name, report in self.parts.items()},
         }
         code = 200 if status == "ok" else 503

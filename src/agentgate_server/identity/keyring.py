@@ -14,12 +14,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from agentgate_proto.principal import Principal
-from agentgate_server.identity.token_file import (
-    Contents,
-    StoredToken,
-    TokenFile,
-    TokenFileError,
-)
+from agentgate_server.identity.token_file import Contents, TokenFile, TokenFileError
 from agentgate_server.identity.tokens import Identity, Tokens
 
 log = logging.getLogger(__name__)
@@ -58,16 +53,6 @@ class Keyring:
     def principals(self) -> tuple[Principal, ...]:
         """Everybody."""
         return tuple(identity.principal for identity in self.identities)
-
-    @property
-    def configured(self) -> tuple[tuple[Identity, bool], ...]:
-        """Those of the configuration, each with whether its token counts."""
-        return tuple((each, each.token_hash not in self._shut_out) for each in self._configured)
-
-    @property
-    def stored(self) -> tuple[StoredToken, ...]:
-        """Those of the file."""
-        return self._file.tokens
 
     def warnings(self) -> list[str]:
         """Name those of the configuration whose token was revoked."""

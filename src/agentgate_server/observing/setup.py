@@ -11,7 +11,6 @@ from agentgate_server.extras import how_to_install
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.logs import Logs
 from agentgate_server.observing.observers import Observer, Observers
-from agentgate_server.observing.presence import Presence
 
 if TYPE_CHECKING:
     from agentgate_server.observing.metrics import Metrics
@@ -33,7 +32,6 @@ class Setup:
     Attributes:
         metrics: what /metrics shows, if anything.
         tracing: close it after everything else.
-        presence: notes who is there.
         observers: for the gate.
 
     Raises:
@@ -51,8 +49,7 @@ class Setup:
     ) -> None:
         self.metrics: Metrics | None = None
         self.tracing: Tracing | None = None
-        self.presence = Presence(time.time)
-        observers: list[Observer] = [Logs(), self.presence]
+        observers: list[Observer] = [Logs()]
         if metrics:
             from agentgate_server.observing.metrics import Metrics
 

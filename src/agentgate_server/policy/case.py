@@ -6,7 +6,7 @@ looked at: only a decision may count a request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -130,9 +130,8 @@ class Case:
         """Return what a deny or ask rule decides, with what others demand besides, and with why it
         matches where that can't be seen.
 
-        A request that is about two rules that ask needs the most people of both, and a code or a
-        passkey if either demands one: an agent must not get rid of one demand by meeting the other
-        as well.
+        A request that is about two rules that ask needs the most people of both, and a code if
+        either demands one: an agent must not get rid of one demand by meeting the other as well.
         Rules that ask are tried from the most people to the fewest. The defaults are for what no
         rule is about, so they add nothing.
 
@@ -143,28 +142,13 @@ class Case:
         decider = rules[place]
         decision = decider.rule.decision
         why = self.whys(decider, rules[:place])
-        if decision.action is Action.ASK and not decider.rule.is_default:
-            decision = self.demanding(decision, rules[place + 1 :])
-        return replace(decision, why=why) if why else decision
-
-    def demanding(self, decision: Decision, later: Sequence[ToolRule]) -> Decision:
-        """Return a decision with what later rules that ask demand of each person besides."""
-        if not decision.code:
-            more = self.first_that(later, asks_for_code)
+        if decision.action is Action.ASK and not (decider.rule.is_default or decision.code):
+            coded = (each for each in rules[place + 1 :] if asks_for_code(each.rule))
+            more = next((each.rule for each in coded if self.miss(each) is None), None)
             if more is not None:
                 rule = f"{decision.rule}, and for the code {more.decision.rule}"
                 decision = replace(decision, code=True, rule=rule)
-        if not decision.passkey:
-            more = self.first_that(later, asks_for_passkey)
-            if more is not None:
-                rule = f"{decision.rule}, and for the passkey {more.decision.rule}"
-                decision = replace(decision, passkey=True, rule=rule)
-        return decision
-
-    def first_that(self, rules: Sequence[ToolRule], demands: Callable[[Rule], bool]) -> Rule | None:
-        """Return the first rule that matches and demands something."""
-        able = (each for each in rules if demands(each.rule))
-        return next((each.rule for each in able if self.miss(each) is None), None)
+        return replace(decision, why=why) if why else decision
 
     def whys(self, decider: ToolRule | None, before: Sequence[ToolRule]) -> tuple[str, ...]:
         """Say by which doubts a rule decides: it matches by them, or one that allows does not.
@@ -199,8 +183,3 @@ class Case:
 def asks_for_code(rule: Rule) -> bool:
     """Whether a rule, and no default, demands a one-time code."""
     return rule.decision.action is Action.ASK and rule.decision.code and not rule.is_default
-
-
-def asks_for_passkey(rule: Rule) -> bool:
-    """Whether a rule, and no default, demands a passkey."""
-    return rule.decision.action is Action.ASK and rule.decision.passkey and not rule.is_default

@@ -74,7 +74,6 @@ class Compiler:
             ask_again_after_unknown=form.ask_again_after_unknown is not False,
             approvers=approval.approvers,
             code=approval.code,
-            passkey=approval.passkey,
         )
         rule = Rule(
             number=len(self.rules),

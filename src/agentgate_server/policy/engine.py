@@ -46,7 +46,6 @@ class Policy:
     Attributes:
         name: what decisions call the file.
         digest: SHA-256 of the file in hex; "": it is none.
-        text: the file as it was read; "": it is none.
         rules: its rules in the order in which they are tried.
         resolver: looks up what areas, groups and other indirect names stand for.
     """
@@ -57,12 +56,10 @@ class Policy:
         *,
         name: str = "permissions.yaml",
         digest: str = "",
-        text: str = "",
         resolver: Resolver | None = None,
     ) -> None:
         self.name = name
         self.digest = digest
-        self.text = text
         self.rules = sorted(rules, key=order_of)
         self.resolver = resolver
         self.rates = Rates()
@@ -83,12 +80,6 @@ class Policy:
         """Whether nobody is asked what indirect names stand for, besides the file itself."""
         resolver = self.resolver
         return resolver is None or (isinstance(resolver, Members) and resolver.other is None)
-
-    def sees_as(self, other: Policy) -> None:
-        """Ask the same as another policy what indirect names stand for."""
-        known = other.resolver.other if isinstance(other.resolver, Members) else other.resolver
-        if known is not None:
-            self.resolve_by(known)
 
     @classmethod
     def load(cls, path: Path, *, resolver: Resolver | None = None) -> Policy:
@@ -122,8 +113,7 @@ class Policy:
         rules = compile_rules(document, form, name)
         if form.members:
             resolver = Members(form.members, resolver)
-        digest, text = document.digest, document.text
-        return cls(rules, name=name, digest=digest, text=text, resolver=resolver)
+        return cls(rules, name=name, digest=document.digest, resolver=resolver)
 
     def decide(
         self,
@@ -238,17 +228,16 @@ class Policy:
         return known
 
 
-def order_of(rule: Rule) -> tuple[int, int, bool, bool, int]:
+def order_of(rule: Rule) -> tuple[int, int, bool, int]:
     """Sort rules by action, after them defaults, each in the order of the file.
 
     Of the rules that ask, those that demand the most come first: a plain one above them in the file
-    must not spare a request the second person, the passkey or the code.
+    must not spare a request the second person or the code.
     """
     decision = rule.decision
     if rule.is_default:
-        return 3, 0, False, False, rule.number
-    more = not decision.passkey, not decision.code
-    return ORDER[decision.action], -decision.approvers, *more, rule.number
+        return 3, 0, False, rule.number
+    return ORDER[decision.action], -decision.approvers, not decision.code, rule.number
 
 
 def hint(meant: Iterable[str], names: Iterable[str]) -> str:

@@ -46,12 +46,10 @@ class ApprovalForm(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         approvers: how many different people must say yes.
         code: whether each of them must prove it with a one-time code.
-        passkey: whether each of them must sign it with a passkey, in the console in the browser.
     """
 
     approvers: Annotated[int, msgspec.Meta(ge=1, le=APPROVERS_MAX)] = 1
     code: bool = False
-    passkey: bool = False
 
 
 class RuleForm(msgspec.Struct, frozen=True, kw_only=True):

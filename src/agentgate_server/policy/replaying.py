@@ -129,29 +129,17 @@ def replay(
         if past.args_bytes:
             outcome.cut += 1
             continue
-        new, rule = judged(policy, past, meaning_of(past.tool))
+        decision = policy.decide(
+            agent=past.agent,
+            tool=past.tool,
+            effects=past.effects,
+            args=without(msgspec.json.decode(past.args, type=dict), past.filled),
+            now=past.at,
+            meaning=meaning_of(past.tool),
+        )
+        new = decision.action
+        if past.repeats_unknown and new is Action.ALLOW and decision.ask_again_after_unknown:
+            new = Action.ASK
         if new is not past.action:
-            outcome.note(Kind(past.action, new, past.rule, rule), past)
+            outcome.note(Kind(past.action, new, past.rule, decision.rule), past)
     return outcome
-
-
-def judged(policy: Policy, past: Past, meaning: Meaning) -> tuple[Action, str]:
-    """Decide a request again, at its own time; what policy comes to, and the rule that does.
-
-    Args:
-        policy: the new policy. Its rates count what is judged, so judge the oldest first.
-        past: the request; it is kept whole.
-        meaning: says what its tool gets for arguments, and raises for none.
-    """
-    decision = policy.decide(
-        agent=past.agent,
-        tool=past.tool,
-        effects=past.effects,
-        args=without(msgspec.json.decode(past.args, type=dict), past.filled),
-        now=past.at,
-        meaning=meaning,
-    )
-    action = decision.action
-    if past.repeats_unknown and action is Action.ALLOW and decision.ask_again_after_unknown:
-        action = Action.ASK
-    return action, decision.rule

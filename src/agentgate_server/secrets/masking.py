@@ -239,8 +239,8 @@ class Masker:
             entries: what happened.
             seal: makes keyed digests of what is hidden.
         """
-        every = (args for entry in entries for args in (entry.args, entry.asked_args))
-        all_args = [args for args in every if isinstance(args, msgspec.Raw)]
+        all_args = [entry.args for entry in entries if entry.args is not None]
+        all_args += [entry.asked_args for entry in entries if entry.asked_args is not None]
         if any(len(memoryview(args)) > AUDIT_ARGS_BYTES_MAX for args in all_args):
             return [self._entry(entry, seal) for entry in entries]
         args = b"\n".join(all_args)
@@ -259,7 +259,7 @@ class Masker:
         doubt, why = self._values(entry.doubt), self._values(entry.why)
         asked_args, asked_digest = entry.asked_args, entry.asked_digest
         masked: dict[str, str] = {}
-        found = self._arguments(bytes(args)) if isinstance(args, msgspec.Raw) else None
+        found = self._arguments(bytes(args)) if args is not None else None
         if found is not None:
             args = msgspec.Raw(encode(found.shown))
             masked = {
@@ -273,9 +273,7 @@ class Masker:
         if digest and found is not None:
             # A plain one would tell a short secret to whoever tries them all.
             digest = seal.of_request(entry.rid, digest)
-        asked = None
-        if isinstance(asked_args, msgspec.Raw):
-            asked = self._arguments(bytes(asked_args))
+        asked = self._arguments(bytes(asked_args)) if asked_args is not None else None
         if asked is not None:
             asked_args = msgspec.Raw(encode(asked.shown))
             asked_digest = seal.of_request(entry.rid, asked_digest)

@@ -47,7 +47,7 @@ def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[F
         config: the configuration.
         principals: everybody who may ask for something, see ``faces.everybody``.
     """
-    agents = askers_of(principals)
+    agents = askers_of(config.faces, principals)
     for budget in config.sessions.budgets:
         if budget.principal != EACH and budget.principal not in agents:
             hint = did_you_mean(budget.principal, agents) or ": see principals and tokens"

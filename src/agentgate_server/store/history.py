@@ -32,11 +32,10 @@ PAGE = """
              ELSE 'allow' END
     FROM requests
     WHERE seq > :after AND created_at >= :since AND (:agent = '' OR principal = :agent)
-        AND rule <> '' AND joined = ''
+        AND rule <> ''
     ORDER BY seq LIMIT :rows
 """
-"""What a rule has not decided (it was withdrawn before) has none, and is left out; so is a repeat,
-which ended as another request did."""
+"""What a rule has not decided (it was withdrawn before) has none, and is left out."""
 
 
 def history(path: Path, *, since: float = 0.0, agent: str = "") -> Iterator[Past]:

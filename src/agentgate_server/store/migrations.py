@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from threading import Lock
 
-from agentgate_server.store import console_rows, usage_sums
+from agentgate_server.store import usage_sums
 
 APPLICATION_ID = 0x61676174
 """``PRAGMA application_id`` of our files: "agat". Tells them from other programs' databases."""
@@ -315,7 +315,6 @@ MIGRATIONS: tuple[Migration, ...] = (
         # JSON; '' where nobody has said or changed anything.
         "ALTER TABLE requests ADD COLUMN words TEXT NOT NULL DEFAULT ''",
     ),
-    console_rows.SCHEMA,
 )
 
 VERSION = len(MIGRATIONS)

@@ -15,7 +15,6 @@ from msgspec import UNSET, UnsetType
 from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
-from agentgate_proto.records.passkey import PasskeyProof
 from agentgate_proto.records.request import NOT_RELAYED, Record, Relayed
 
 Value = str | bytes | int | float | None
@@ -63,8 +62,7 @@ COLUMNS = (
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
 
 ``status``, ``data``, ``code`` and ``message`` are its outcome; all four are NULL before. ``words``
-are what its agent and people have said of it, and what these have made of it, as JSON; and what
-the people were to sign it with, and have.
+are what its agent and people have said of it, and what these have made of it, as JSON.
 """
 
 GRANT_COLUMNS = Grant.__struct_fields__
@@ -138,7 +136,6 @@ def record_of(row: Row) -> Record:
     words = fields.pop("words")
     said = msgspec.json.decode(words, type=Words) if words else NO_WORDS
     fields |= {"why": said.why, "word": said.word, "edit": said.edit}
-    fields |= {"needs_passkey": said.needs_passkey, "passkey": said.passkey}
     filled = fields["filled"]
     fields["filled"] = None if filled is None else unlisted(filled)
     if status is not None:
@@ -149,18 +146,13 @@ def record_of(row: Row) -> Record:
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was said of a request, and made of it; ``told`` and ``edited`` are of its outcome.
-
-    What few requests have is here, too: that a yes must be signed, and what it was signed with.
-    """
+    """What was said of a request, and made of it; ``told`` and ``edited`` are of its outcome."""
 
     why: str = ""
     word: str = ""
     edit: Edit | None = None
     told: str = ""
     edited: msgspec.Raw | UnsetType = UNSET
-    needs_passkey: bool = False
-    passkey: PasskeyProof | None = None
 
 
 NO_WORDS = Words()
@@ -170,14 +162,9 @@ def words_of(record: Record) -> str:
     """That, as JSON; nothing, which is nearly always, as nothing."""
     outcome = record.outcome
     told, edited = ("", UNSET) if outcome is None else (outcome.word, outcome.edited)
-    said = record.why or record.word or told or record.needs_passkey
-    if not said and record.edit is None and edited is UNSET and record.passkey is None:
+    if not (record.why or record.word or told) and record.edit is None and edited is UNSET:
         return ""
-    words = Words(
-        *(record.why, record.word, record.edit, told, edited),
-        *(record.needs_passkey, record.passkey),
-    )
-    return msgspec.json.encode(words).decode()
+    return msgspec.json.encode(Words(record.why, record.word, record.edit, told, edited)).decode()
 
 
 def grant_row_of(grant: Grant) -> Row:

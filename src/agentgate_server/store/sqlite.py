@@ -38,13 +38,7 @@ from agentgate_proto.records.storage import (
     Undelivered,
     as_many_as,
 )
-from agentgate_server.store import (
-    console_rows,
-    lists,
-    session_queries,
-    session_statements,
-    statements,
-)
+from agentgate_server.store import lists, session_queries, session_statements, statements
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.face_seal import read_seal
@@ -158,7 +152,6 @@ class SqliteEngine:
             todo = list(statements.plan(changes, self.unknown))
             todo += statements.mutes(changes)
             todo += session_statements.plan(changes)
-            todo += console_rows.plan(changes)
             told, head = self.audit.append(self.connection, changes, self.utc())
             if told is not None:
                 todo.append(told)
@@ -229,7 +222,6 @@ class SqliteEngine:
             coded_at=max(self.coded_at(), coded_at(active)),
             old_at=old_at or 0.0,
             seal=seal,
-            console=self.rows(console_rows.READ, (), console_rows.row_of),
             sessions=session_queries.restored(self, self.utc()),
         )
 
@@ -244,7 +236,6 @@ class SqliteEngine:
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
             self.execute(statements.PRUNE_MUTES, (now,))
-            self.execute(console_rows.PRUNE, (now,))
             if deleted < PRUNE_ROWS_MAX:
                 deleted += self.rows_cap.prune(self.connection, now, PRUNE_ROWS_MAX - deleted)
             todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)

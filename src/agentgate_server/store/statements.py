@@ -24,12 +24,10 @@ from agentgate_proto.records.request import Record
 from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Change,
-    DropConsoleRow,
     DropNote,
     MarkDelivered,
     Put,
     PutAudit,
-    PutConsoleRow,
     PutGrant,
     PutMute,
     PutNote,
@@ -218,15 +216,8 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 yield note(change)
             case PutGrant(grant):
                 grants[grant.id] = grant
-            case (
-                PutMute()
-                | PutAudit()
-                | PutSession()
-                | DropSession()
-                | PutConsoleRow()
-                | DropConsoleRow()
-            ):
-                pass  # see mutes, audit_rows, session_statements and console_rows
+            case PutMute() | PutAudit() | PutSession() | DropSession():
+                pass  # see mutes, audit_rows and session_statements
             case MarkDelivered(rids):
                 for rid in rids:
                     if rid in puts:

@@ -162,7 +162,7 @@ OF_MESSAGES = (
         SERVER,
         "        if role not in method.roles:\n",
         "        if False:\n",
-        found_by=("an agent may not decide", "an approver may not ask for tools"),
+        found_by=("an agent may not decide", "people have no sessions"),
         rule="M28",
     ),
     Mutation(

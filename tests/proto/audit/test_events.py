@@ -232,7 +232,7 @@ def test_long_texts_in_long_arguments_are_cut_and_that_is_said() -> None:
 def test_arguments_that_are_long_without_long_texts_are_named_by_size_and_digest() -> None:
     args = {"list": list(range(AUDIT_ARGS_BYTES_MAX))}
     entry = entry_with(args)
-    assert entry.args is msgspec.UNSET
+    assert entry.args is None
     assert (entry.args_bytes, entry.digest) == (len(canonical_args(args)), "d1")
 
 
@@ -393,7 +393,7 @@ def test_arguments_that_were_asked_with_are_cut_as_others_are() -> None:
     entry = AuditEntry(event="request.edited", rid="r1", args=ARGS, asked_args=long)
     short = shortened(entry)
     assert short.args == ARGS
-    assert isinstance(short.asked_args, msgspec.Raw)
+    assert short.asked_args is not None
     assert msgspec.json.decode(short.asked_args)["to"] == "ann"
     assert len(bytes(short.asked_args)) <= AUDIT_ARGS_BYTES_MAX
     brief = AuditEntry(event="request.edited", rid="r1", args=ARGS, asked_args=ARGS)

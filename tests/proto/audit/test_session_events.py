@@ -83,12 +83,6 @@ def test_a_run_whose_cost_nobody_knows_has_none() -> None:
     assert entry["cost_micros"] == 0
 
 
-def test_a_run_that_somebody_else_cancelled_says_who() -> None:
-    cancelled = row(EventKind.RUN_ENDED, status="cancelled", by="ops")
-    (entry,) = told(PutSession(SESSION, (cancelled,)))
-    assert entry["principal"] == "ops"
-
-
 def test_all_that_happens_in_one_change_is_told_in_order() -> None:
     events = [entry["event"] for entry in told(PutSession(SESSION, (STARTED, ENDED), is_new=True))]
     assert events == ["session.created", "session.run_started", "session.run_ended"]

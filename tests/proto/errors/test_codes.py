@@ -34,7 +34,6 @@ from agentgate_proto.errors import (
     NotSupported,
     OutcomeUnknown,
     OverBudget,
-    PasskeyNeeded,
     ProtocolError,
     RateLimited,
     RelayLoop,
@@ -74,7 +73,6 @@ KINDS = {
     -32016: ModelFailed,
     -32017: LoginFailed,
     -32018: RelayLoop,
-    -32019: PasskeyNeeded,
 }
 
 JSON_RPC_SECTION_5_1 = {

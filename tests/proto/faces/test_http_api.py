@@ -23,7 +23,6 @@ from agentgate_proto.faces.http_api import (
     TakeAnswer,
     answered,
     error_reply,
-    greet,
     health_with,
     may_call,
     read_request,
@@ -316,12 +315,6 @@ def test_health_says_what_clients_of_other_faces_look_for(
         "uptime": 1.5,
         "sessions_active": 5,
     }
-
-
-def test_a_browser_is_shown_the_way_to_the_console_where_there_is_one() -> None:
-    accept = Headers([("accept", "text/html")])
-    assert b'<a href="/desk/">the console</a>' in greet(accept, "/desk").body
-    assert b"the console" not in greet(accept).body
 
 
 def test_a_browser_gets_a_page_that_runs_nothing() -> None:

@@ -57,25 +57,3 @@ def test_tags_tell_contents_apart() -> None:
     tags = {static_file(body, "text/plain").etag for body in (b"", b"a", b"b", b"ab")}
     assert len(tags) == 4
     assert static_file(b"a", "text/css").etag == static_file(b"a", "text/plain").etag
-
-
-SCRIPT = static_file(b"let it = 1;" * 50, "text/javascript", gzipped=b"small")
-
-
-@pytest.mark.parametrize("takes", ["gzip", "br, gzip;q=0.5", "x-gzip", "GZIP ; q=1"])
-def test_who_takes_gzip_gets_it_under_a_tag_of_its_own(takes: str) -> None:
-    reply = file_reply(SCRIPT, Headers([("accept-encoding", takes)]))
-    headers = dict(reply.headers)
-    assert (reply.body, headers["content-encoding"]) == (b"small", "gzip")
-    assert headers["etag"] != SCRIPT.etag
-    again = Headers([("accept-encoding", takes), ("if-none-match", headers["etag"])])
-    assert file_reply(SCRIPT, again).status == 304
-
-
-@pytest.mark.parametrize("takes", ["", "br", "gzip;q=0", "gzip; q=0.000, br", "identity, *;q=0"])
-def test_who_does_not_gets_the_file_as_it_is(takes: str) -> None:
-    reply = file_reply(SCRIPT, Headers([("accept-encoding", takes), ("if-none-match", "x")]))
-    headers = dict(reply.headers)
-    assert (reply.body, headers["etag"]) == (SCRIPT.body, SCRIPT.etag)
-    assert "content-encoding" not in headers
-    assert headers["vary"] == "accept-encoding", "a cache must not mix them up"

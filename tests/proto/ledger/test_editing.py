@@ -109,7 +109,7 @@ def test_what_takes_more_as_edited_can_not_be_approved_by_one(stricter: Any) -> 
     world, _, rid = asked()
     world.edit_policy = stricter
     ticket = world.approve(rid, edit=EDIT)
-    assert "so it takes more people, a code or a passkey" in world.decided[ticket].problem
+    assert "so it takes more people, or a code" in world.decided[ticket].problem
     assert world.waiting == [rid]
 
 

@@ -462,15 +462,3 @@ def test_deadlines_of_calls_that_are_over_do_not_pile_up() -> None:
         kitchen.answer(kitchen.asked())
         kitchen.effects()
     assert len(kitchen.machine._deadlines) <= 2
-
-
-def test_everybody_who_provides_is_listed_in_the_order_in_which_they_came() -> None:
-    kitchen = Kitchen()
-    kitchen.offer(tool("temp"))
-    kitchen.now = 200.0
-    kitchen.offer(tool("light"), link=2, principal="hall", client="esp")
-    kitchen.offer(tool("temp"), tool("light"))  # another offer of one that is there
-    listed = [(each.link, each.principal, each.since) for each in kitchen.machine.everybody]
-    assert listed == [(1, "kitchen", 100.0), (2, "hall", 200.0)]
-    kitchen.machine.leave(1, kitchen.now)
-    assert [each.link for each in kitchen.machine.everybody] == [2]

@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgate_proto.records.session import Spent
-from agentgate_proto.sessions.budgets import (
-    PERIODS_MAX,
-    SHARES_MAX,
-    Budget,
-    Budgets,
-    day_of,
-    dollars,
-)
+from agentgate_proto.sessions.budgets import PERIODS_MAX, Budget, Budgets, day_of, dollars
 
 NOON = 1_800_000_000.0  # 2027-01-15
 DAY_S = 86_400.0
@@ -66,9 +59,7 @@ def test_each_principal_has_its_own_or_all_have_one_together_or_it_is_somebodys(
     budgets.reserve("bob", "m", 1, NOON)
     assert spent(budgets, "ann") == [10, 11]
     assert spent(budgets, "bob") == [1, 11, 1]
-    shares = [(line.of, line.spent_micros, line.left_micros) for line in budgets.lines(None, NOON)]
-    assert shares == [("ann", 10, 90), ("bob", 1, 99), ("", 11, 89), ("", 1, 99)]
-    assert budgets.lines("ann", NOON)[0].of == "", "it is their own"
+    assert spent(budgets, None) == [11, 1], "of those for each there is no one sum"
 
 
 def test_a_budget_is_for_one_model_or_for_all_together() -> None:
@@ -84,24 +75,6 @@ def test_a_day_and_a_month_begin_anew() -> None:
     budgets.reserve("ann", "m", 10, NOON + DAY_S)
     assert spent(budgets, now=NOON + DAY_S) == [10, 20]
     assert spent(budgets, now=NOON + 40 * DAY_S) == [0, 0]
-
-
-def test_a_line_says_what_is_left_and_when_it_begins_anew() -> None:
-    budgets = Budgets([budget(per="day", principal=""), budget(per="month", principal="")])
-    budgets.restore([Spent(principal="ann", model="m", day=day_of(NOON), micros=130)])
-    (day, month) = budgets.lines("ann", NOON)
-    assert (day.since, day.until, day.left_micros) == ("2027-01-15", "2027-01-16", 0)
-    assert (month.since, month.until) == ("2027-01-01", "2027-02-01")
-    (_, last) = budgets.lines("ann", NOON - 20 * DAY_S)
-    assert (last.since, last.until) == ("2026-12-01", "2027-01-01")
-
-
-def test_of_the_shares_of_very_many_an_operator_sees_the_largest() -> None:
-    budgets = Budgets([budget()])
-    for number in range(SHARES_MAX + 1):
-        budgets.reserve(f"p{number}", "m", number, NOON)
-    lines = budgets.lines(None, NOON)
-    assert (len(lines), lines[0].of, lines[-1].of) == (SHARES_MAX, f"p{SHARES_MAX}", "p1")
 
 
 def test_what_was_reserved_before_midnight_is_settled_in_its_own_day() -> None:

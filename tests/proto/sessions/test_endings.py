@@ -29,7 +29,6 @@ from tests.proto.sessions.phases import (
     world_in,
 )
 
-from agentgate_proto.models.events import Failed, Failure
 from agentgate_proto.records.outcome import executed, unknown
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import CancelRun
@@ -96,23 +95,6 @@ def test_a_cancel_names_one_run_or_whichever_there_is() -> None:
     ticket = world.request(CancelRun(session="s", run="another"))
     assert world.result(ticket).status == "no_run"
     assert world.calls
-
-
-@pytest.mark.parametrize(("by", "said"), [("ops", "ops"), ("ann", "")])
-def test_the_log_says_who_cancelled_anothers_run(by: str, said: str) -> None:
-    world = world_in(calling)
-    world.request(CancelRun(session="s"), None, by=by)
-    world.request(CancelRun(session="s"), None, by="late")
-    world.settle()
-    assert world.last_end("s").get("by", "") == said
-
-
-def test_a_run_that_ended_of_itself_was_cancelled_by_nobody() -> None:
-    world = world_in(calling)
-    world.say(Failed(failure=Failure.FATAL, message="no"))
-    world.request(CancelRun(session="s"), None, by="ops")
-    world.settle()
-    assert "by" not in world.last_end("s")
 
 
 def test_a_model_whose_request_is_not_durable_is_not_asked_after_a_cancel() -> None:

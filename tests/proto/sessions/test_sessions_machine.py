@@ -281,8 +281,7 @@ class SessionsMachine(RuleBasedStateMachine):
                 self.world.request(GetSession(session=name), None)
                 self.world.settle()
                 self.world.watch(name)
-                whose = self.world.store.sessions[name].principal
-                self.world.send(name, message_id="the last one", whose=whose)
+                self.world.send(name, message_id="the last one", whose=None)
                 self.world.settle()
                 assert self.world.last_end(name)["status"] in ("completed", "budget")
             self.rest()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.proto.support import quick
 
 from agentgate_proto.wire.heads import HOST
-from agentgate_proto.wire.hosts import ANY, by_name, is_address, is_loopback, may_be_ours, name_of
+from agentgate_proto.wire.hosts import ANY, is_address, is_loopback, may_be_ours, name_of
 
 OURS = frozenset({"gate.example", "hub"})
 
@@ -153,22 +153,3 @@ def test_some_names_are_of_this_machine_alone(host: str) -> None:
 @pytest.mark.parametrize("host", STRANGE)
 def test_no_strange_name_is_of_this_machine(host: str) -> None:
     assert HOST.fullmatch(host) is None or not is_loopback(host)
-
-
-@pytest.mark.parametrize(
-    ("host", "named"),
-    [
-        ("127.0.0.1:8765", "localhost:8765"),
-        ("127.0.0.1", "localhost"),
-        ("[::1]:8765", "localhost:8765"),
-        ("[::1]", "localhost"),
-        ("localhost:8765", "localhost:8765"),
-        ("192.168.1.7:8765", "192.168.1.7:8765"),
-        ("gate.example", "gate.example"),
-        ("", ""),
-    ],
-)
-def test_this_machine_is_called_by_its_name_where_its_address_is_meant(
-    host: str, named: str
-) -> None:
-    assert by_name(host) == named

@@ -112,7 +112,7 @@ async def test_a_default_that_was_left_out_is_filled_in_anew(tmp_path: Path) -> 
             gateway, rid, decision="approve", edit={"unset": ["brightness"]}
         )
         assert (status, told["code"]) == (403, -32003)
-        assert "so it takes more people, a code or a passkey, by" in told["error"]
+        assert "so it takes more people, or a code, by" in told["error"]
         status, _ = await answer(gateway, rid, decision="approve", edit={"set": {"room": "den"}})
         assert status == 200
         assert (await result(client))["data"] == "den at 80"

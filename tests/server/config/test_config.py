@@ -566,9 +566,6 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
             if key != "head_file"
         }
     )
-    console: dict[str, Any] = msgspec.field(
-        default_factory=lambda: msgspec.structs.asdict(form.ConsoleConfig())
-    )
     approval_timeout: float = ConfigFile().approval_timeout
     rate_limit: dict[str, Any] = msgspec.field(
         default_factory=lambda: msgspec.structs.asdict(form.RateLimitConfig())

@@ -10,7 +10,7 @@ from tests.server.embedded import echo
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, check_exposure, config_from_dict, everybody
-from agentgate_server.config.faces import askers_of, held_nobodies
+from agentgate_server.config.faces import askers_of, held_nobodies, people_converse
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -111,14 +111,18 @@ def test_editors_are_let_in_where_they_are_named() -> None:
         check_exposure(load(gateway=gateway, acp={"open": True}))
 
 
-def test_people_may_ask_and_consoles_may_not() -> None:
+def test_people_may_ask_where_they_converse() -> None:
     people = [
         Principal(name="bot", role=Role.AGENT),
         Principal(name="ann", role=Role.APPROVER),
         Principal(name="ops", role=Role.OPERATOR),
         Principal(name="wall", role=Role.CONSOLE),
     ]
-    assert askers_of(people) == ["bot", "ann", "ops"]
+    assert askers_of(load().faces, people) == ["bot"]
+    for faces in (load(acp={}).faces, load(agui={}).faces):
+        assert people_converse(faces)
+        assert askers_of(faces, people) == ["bot", "ann", "ops"]
+    assert not people_converse(load(agentspace={}).faces)
 
 
 def test_two_faces_do_not_share_a_path() -> None:

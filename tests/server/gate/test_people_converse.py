@@ -1,4 +1,4 @@
-"""People who have sessions of their own: what the gate makes of that."""
+"""People who have sessions of their own, where a face lets them: what the gate makes of that."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
 
     async with serving(folder, faces=[make]) as gateway:
         made[0].gateway = gateway
+        gateway.gate.authenticator.people_converse = True
         yield made[0]
 
 
@@ -151,4 +152,12 @@ async def test_who_is_a_person_by_now_does_not_answer_what_they_asked_as_an_agen
     async with world(tmp_path) as this:
         await this.wait_for_a_person(AGENT)
         known_as(this.gateway, Principal(name="agent", role=Role.APPROVER))
+        await until(lambda: not this.gateway.gate.ledger.waiting, "its withdrawal")
+
+
+async def test_where_people_do_not_converse_nothing_of_theirs_waits(tmp_path: Path) -> None:
+    async with world(tmp_path) as this:
+        await this.wait_for_a_person(as_owner(OWNER))
+        this.gateway.gate.authenticator.people_converse = False
+        known_as(this.gateway, AGENT, OWNER)
         await until(lambda: not this.gateway.gate.ledger.waiting, "its withdrawal")

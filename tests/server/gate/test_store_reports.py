@@ -22,23 +22,9 @@ from agentgate_proto.records.request import Effects
 from agentgate_server.gate.store_reports import LEDGER, StoreReports
 from agentgate_server.observing import Observers
 from agentgate_server.sessions.desk import SESSIONS
-from agentgate_server.store.console_book import CONSOLE
 from agentgate_server.store.numbering import Numbering
 
 NOW = 1_700_000_000.0
-
-
-class Told:
-    """Hears of its own writes."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
-
-    def on_durable(self, upto: int) -> None:
-        self.told.append((upto,))
-
-    def on_write_failed(self, upto: int, reason: str) -> None:
-        self.told.append((upto, reason))
 
 
 class Stage:
@@ -49,14 +35,12 @@ class Stage:
         self.numbering = Numbering()
         self.failed: list[tuple[int, str]] = []
         self.sessions: list[tuple[Any, ...]] = []
-        self.console = Told()
         self.drains = 0
         desk: Any = self if has_sessions else None
         self.reports = StoreReports(
             self.ledger,
             self.numbering,
             Observers(),
-            console=lambda: self.console,  # type: ignore[arg-type,return-value]
             sessions=lambda: desk,
             failed=lambda upto, reason: self.failed.append((upto, reason)),
             utc=lambda: NOW,
@@ -130,16 +114,6 @@ def test_each_machine_is_told_which_of_its_writes_were_not_made() -> None:
     stage.reports.on_write_failed(last + 1, last + 1, "disk full")
     assert (len(stage.failed), len(stage.sessions)) == (1, 1), "no write of theirs was in it"
     assert stage.drains == 2
-
-
-def test_the_console_is_told_what_became_of_its_rows() -> None:
-    stage = Stage()
-    for number in (1, 2):
-        stage.numbering.next(CONSOLE, number)
-    stage.reports.on_durable(1)
-    stage.reports.on_write_failed(2, 2, "disk full")
-    assert stage.console.told == [(1,), (2, "disk full")]
-    assert stage.sessions == []
 
 
 def test_a_gate_without_sessions_hears_of_the_rest() -> None:

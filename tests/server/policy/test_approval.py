@@ -40,27 +40,6 @@ rules:
     assert decided(text, sum=500).approvers == 2
 
 
-def test_a_rule_may_demand_a_passkey() -> None:
-    decision = decided("rules:\n  - {tool: pay, action: ask, approval: {passkey: true}}\n")
-    assert (decision.passkey, decision.code, decision.takes_more) == (True, False, True)
-
-
-def test_what_others_demand_besides_adds_up() -> None:
-    text = """
-rules:
-  - {tool: pay, action: ask, approval: {approvers: 2}}
-  - {tool: pay, args: {sum: {min: 500}}, action: ask, approval: {passkey: true}}
-  - {tool: pay, args: {sum: {min: 900}}, action: ask, approval: {code: true}}
-"""
-    demands = {
-        total: (found.approvers, found.passkey, found.code)
-        for total in (5, 500, 900)
-        for found in [decided(text, sum=total)]
-    }
-    assert demands == {5: (2, False, False), 500: (2, True, False), 900: (2, True, True)}
-    assert "and for the passkey" in decided(text, sum=500).rule
-
-
 def test_a_no_still_comes_before_them() -> None:
     text = """
 rules:

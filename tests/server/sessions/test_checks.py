@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, config_from_dict
+from agentgate_server.config.faces import AcpConfig, FacesConfig
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
 from agentgate_server.sessions import checks
@@ -79,15 +81,21 @@ def test_memory_must_be_a_thing_that_can_be_limited(
     assert said(check_commands(config)) == ([] if can else [(Level.ERROR, text)])
 
 
-@pytest.mark.parametrize("principal", ["*", "robot", "owner"])
+@pytest.mark.parametrize("principal", ["*", "robot"])
 def test_a_budget_of_somebody_is_not_spoken_of(tmp_path: Path, principal: str) -> None:
     config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])
     assert said(check_budgets(config, AGENTS)) == []
 
 
+def test_a_budget_of_a_person_is_one_where_people_converse(tmp_path: Path) -> None:
+    config = config_of(tmp_path, budgets=[{**BUDGET, "principal": "owner"}])
+    config = replace(config, faces=FacesConfig(acp=AcpConfig()))
+    assert said(check_budgets(config, AGENTS)) == []
+
+
 @pytest.mark.parametrize(
     ("principal", "hint"),
-    [("robt", "; did you mean 'robot'?"), ("wall", ": see principals and tokens")],
+    [("robt", "; did you mean 'robot'?"), ("owner", ": see principals and tokens")],
 )
 def test_a_budget_of_nobody_is_an_error(tmp_path: Path, principal: str, hint: str) -> None:
     config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])

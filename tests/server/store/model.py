@@ -18,7 +18,6 @@ from tests.proto.session_store import SessionStore
 from agentgate_proto.audit.chain import Head
 from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.console_row import ConsoleRow
 from agentgate_proto.records.cutting import as_kept
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
@@ -37,7 +36,6 @@ from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Answer,
     Change,
-    DropConsoleRow,
     DropNote,
     FindIdempotencyKey,
     FindRequest,
@@ -49,7 +47,6 @@ from agentgate_proto.records.storage import (
     MarkDelivered,
     Put,
     PutAudit,
-    PutConsoleRow,
     PutGrant,
     PutMute,
     PutNote,
@@ -103,7 +100,6 @@ class MemoryEngine:
         self.grants: dict[str, Grant] = {}
         self.mutes: dict[str, Mute] = {}
         self.notes: dict[tuple[str, str], str] = {}
-        self.console: dict[tuple[str, str], ConsoleRow] = {}
         self.audit: list[AuditEntry] = []
         self.sessions = SessionStore()
         self.clock = RetentionClock()
@@ -124,7 +120,6 @@ class MemoryEngine:
 
     def commit(self, changes: Sequence[Change]) -> None:
         self.sessions.commit(changes)
-        self.keep_console(changes)
         first = first_end(changes)
         if self.clock.is_ahead_of(first, self.monotonic()):
             self.clock.set_back(first)
@@ -148,21 +143,10 @@ class MemoryEngine:
                     self.audit.append(entry)
                 case DropNote(channel, rid):
                     self.notes.pop((channel, rid), None)
-                case PutSession() | DropSession() | PutConsoleRow() | DropConsoleRow():
-                    pass  # the sessions and the console have had them
+                case PutSession() | DropSession():
+                    pass  # the sessions have had them
                 case _:
                     assert_never(change)
-
-    def keep_console(self, changes: Sequence[Change]) -> None:
-        """Apply the changes of the console's rows."""
-        for change in changes:
-            match change:
-                case PutConsoleRow(row):
-                    self.console[row.kind, row.id] = row
-                case DropConsoleRow(kind, key):
-                    self.console.pop((kind, key), None)
-                case _:
-                    pass
 
     def put(self, change: Put) -> None:
         """Apply this change."""
@@ -246,7 +230,6 @@ class MemoryEngine:
             coded_at=self.coded_at(),
             old_at=max((r.created_at for r in self.all(is_open_of_old)), default=0.0),
             sessions=self.sessions.restore(self.utc()),
-            console=[self.console[key] for key in sorted(self.console)],
         )
 
     def prune(self, now: float, ran_s: float) -> int:
@@ -258,11 +241,6 @@ class MemoryEngine:
             if grant.expires_at < now - self.keep_s:
                 del self.grants[grant.id]
         self.mutes = {a: mute for a, mute in self.mutes.items() if mute.until >= now}
-        self.console = {
-            key: row
-            for key, row in self.console.items()
-            if not row.expires_at or row.expires_at >= now
-        }
         gone = {r.rid for r in done if r.resolved_at < now - self.kept_s(r)}
         early = self.too_many([r for r in self.kept.values() if r.rid not in gone], now)
         self.forgotten += len(early)

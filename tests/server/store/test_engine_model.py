@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.server.store.model import DAY_S, MemoryEngine
 from tests.server.store.samples import WAITING
 
-from agentgate_proto.records.console_row import ConsoleRow, RowKind
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome, Status
@@ -30,7 +29,6 @@ from agentgate_proto.records.request import (
 from agentgate_proto.records.storage import (
     NO_BOUND,
     Change,
-    DropConsoleRow,
     DropNote,
     FindIdempotencyKey,
     FindRequest,
@@ -41,7 +39,6 @@ from agentgate_proto.records.storage import (
     ListRequests,
     MarkDelivered,
     Put,
-    PutConsoleRow,
     PutGrant,
     PutMute,
     PutNote,
@@ -148,16 +145,6 @@ MUTES = st.builds(
     channel=st.just("terminal"),
     at=DAYS.map(lambda days: days * DAY_S),
 )
-KINDS = st.sampled_from(RowKind)
-CONSOLE_IDS = st.sampled_from(["a", "ä\x00", ""])
-CONSOLE_ROWS = st.builds(
-    ConsoleRow,
-    kind=KINDS,
-    id=CONSOLE_IDS,
-    principal=PRINCIPALS,
-    body=st.sampled_from([b"{}", b"", bytes(range(256))]),
-    expires_at=DAYS.map(lambda days: days * DAY_S),
-)
 CHANNELS = st.sampled_from(["telegram", "mail"])
 CHANGES = (
     st.builds(Put, records())
@@ -167,8 +154,6 @@ CHANGES = (
     | st.builds(MarkDelivered, st.lists(RIDS, max_size=3).map(tuple))
     | st.builds(PutNote, CHANNELS, RIDS, st.sampled_from(["", "a", "ä\x00"]))
     | st.builds(DropNote, CHANNELS, RIDS)
-    | st.builds(PutConsoleRow, CONSOLE_ROWS)
-    | st.builds(DropConsoleRow, KINDS, CONSOLE_IDS)
 )
 
 
@@ -272,7 +257,6 @@ class StoreMachine(RuleBasedStateMachine):
             assert found.epoch == expected.epoch
             assert found.active == expected.active
             assert found.grants == expected.grants
-            assert found.console == expected.console
             assert found.coded_at == expected.coded_at
             assert sorted(found.unknown, key=by_rid) == sorted(expected.unknown, key=by_rid)
 

@@ -47,7 +47,6 @@ def test_a_new_file_gets_the_newest_schema_and_our_mark(connection: sqlite3.Conn
     assert tables(connection) == {
         *("audit", "grants", "meta", "notes", "requests", "sqlite_sequence"),
         *("sessions", "session_log", "usage", "usage_days", "usage_sessions", "mutes"),
-        "console_rows",
     }
 
 

@@ -11,7 +11,6 @@ from tests.server.store.samples import WAITING, done
 
 from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.outcome import Outcome, Status
-from agentgate_proto.records.passkey import PasskeyProof
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_server.store.rows import COLUMNS, record_of, row_of, storable
 
@@ -37,11 +36,6 @@ EDITS = st.builds(
     filled=st.tuples(TEXT),
     changed=st.tuples(TEXT),
     told=st.just(UNSET) | st.builds(msgspec.Raw, WHOLE_JSON),
-)
-PROOFS = st.builds(
-    PasskeyProof,
-    **dict.fromkeys(("credential", "authenticator_data", "client_data", "signature"), TEXT),
-    **dict.fromkeys(("public_key", "nonce", "challenge", "name"), TEXT),
 )
 RECORDS = st.builds(
     Record,
@@ -71,8 +65,6 @@ RECORDS = st.builds(
     why=TEXT,
     word=TEXT,
     edit=st.none() | EDITS,
-    needs_passkey=st.booleans(),
-    passkey=st.none() | PROOFS,
     delivered=st.booleans(),
 )
 
@@ -87,7 +79,7 @@ def test_a_record_is_the_same_after_being_a_row(record: Record) -> None:
 
 def test_every_field_of_a_record_has_its_column() -> None:
     fields = set(Record.__struct_fields__) - {"outcome"} | set(Outcome.__struct_fields__)
-    in_words = {"why", "word", "edit", "edited", "needs_passkey", "passkey"}
+    in_words = {"why", "word", "edit", "edited"}
 
     assert set(COLUMNS) == fields - in_words | {"words"}
 

@@ -184,11 +184,9 @@ OF_PROMISES = (
         "refuse a right token for the wrong ones of others at its address",
         f"{SERVER}/gate/authenticator.py",
         "        if principal is not None:\n"
-        "            self.presence.noted(principal.name)\n"
         "            return self.seat(peer, principal) or principal\n",
         "        late = self._throttle.queue(peer.address, self.monotonic(), -1.0)\n"
         "        if principal is not None and not late:\n"
-        "            self.presence.noted(principal.name)\n"
         "            return self.seat(peer, principal) or principal\n",
         seeds=0,
         tests=(

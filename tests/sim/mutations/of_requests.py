@@ -14,8 +14,6 @@ from tests.sim.mutations.mutation import (
     Mutation,
 )
 
-DEMANDS = "tests/proto/ledger/test_demands.py"
-
 OF_REQUESTS = (
     # A stricter policy
     Mutation(
@@ -142,17 +140,9 @@ OF_REQUESTS = (
     ),
     Mutation(
         "let one person say yes twice",
-        f"{PROTO}/ledger/demands.py",
-        "    if any(said.approver == verdict.approver for said in record.endorsements):\n",
-        "    if False:\n",
-    ),
-    Mutation(
-        "take what was signed for another answer",
-        f"{PROTO}/ledger/demands.py",
-        "    if proof.is_for(record.rid, digest, approve=verdict.approve, grant=verdict.grant):\n",
-        "    if digest:\n",
-        seeds=0,
-        tests=(f"{DEMANDS}::test_what_was_signed_for_something_else_does_not_count",),
+        DECIDING,
+        "        if any(said.approver == verdict.approver for said in record.endorsements):\n",
+        "        if False:\n",
     ),
     Mutation(
         "do not count the uses of a grant",

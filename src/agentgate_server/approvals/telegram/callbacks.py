@@ -79,7 +79,7 @@ class Callbacks:
         elif verb is Choice.BACK:
             self.outbox.show_grant(rid, "", 0.0)
             self._notify(query, "", alert=False)
-        elif verb is Choice.APPROVE and view is not None and asks_for_code(view):
+        elif verb is Choice.APPROVE and view is not None and view.needs_code:
             self._ask_for_code(query, view, place)
         else:
             await self._decide(query, verb, rid, approver, place)
@@ -146,8 +146,3 @@ class Callbacks:
     def _notify(self, query: CallbackQuery, words: str, *, alert: bool) -> None:
         call = partial(self.api.answer, query.id, text.notice(words), alert=alert)
         self.notices.add(call, NOTICE_S)
-
-
-def asks_for_code(view: ApprovalView) -> bool:
-    """Whether a yes is to bring a code; where it takes a passkey, it can't be said here at all."""
-    return view.needs_code and not view.needs_passkey

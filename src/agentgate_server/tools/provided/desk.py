@@ -34,13 +34,7 @@ Done = Callable[[Over], None]
 
 
 class ProviderLink(Protocol):
-    """The connection of a provider, on whatever face.
-
-    Attributes:
-        face: which one, "native" if it is none.
-    """
-
-    face: str
+    """The connection of a provider, on whatever face."""
 
     def ask(self, request: str, call: CallTool) -> bool:
         """Ask for a tool; the answer goes to ``ProviderDesk.answered`` under this id.
@@ -168,10 +162,6 @@ class ProviderDesk:
         """A provider has answered a request."""
         self.providers.answered(number, request, result, error)
         self.drain()
-
-    def face_of(self, number: int) -> str:
-        """Say by which face a connection provides that does."""
-        return self._links[number].face
 
     # For the catalogue
 

@@ -28,7 +28,6 @@ from agentgate_cli.standins.ntfy import Message, NtfyStandIn
 from agentgate_proto.connection.events import Authenticated
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.approvals.push.channel import PushChannel
-from agentgate_server.approvals.push.web_push import WebPushChannel
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 
@@ -138,11 +137,8 @@ async def decide_elsewhere(gateway: Gateway, decision: str) -> None:
 
 def channel_of(gateway: Gateway) -> PushChannel:
     """The gateway's channel."""
-    (channel,) = (
-        each
-        for each in gateway.gate.desk.channels
-        if isinstance(each, PushChannel) and not isinstance(each, WebPushChannel)
-    )
+    channel = gateway.gate.desk.channels[-1]
+    assert isinstance(channel, PushChannel)
     return channel
 
 

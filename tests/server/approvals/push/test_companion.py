@@ -153,19 +153,6 @@ async def test_a_code_is_typed_on_the_phone_and_a_wrong_one_asks_again(tmp_path:
         assert (await client.next(Answered)).error is None
 
 
-async def test_what_takes_a_passkey_can_be_denied_and_not_approved(tmp_path: Path) -> None:
-    async with (
-        house() as home,
-        gateway_on(home, tmp_path, CODE.replace("code", "passkey")) as gateway,
-        asker(gateway) as client,
-    ):
-        await ask(client)
-        shown = await asked_on(home)
-        assert shown.labels == ["Deny", "Deny with a word"]
-        await home.phones.tap(PIXEL, shown, "Deny")
-        assert (await client.next(Answered)).error is not None
-
-
 @pytest.mark.parametrize(
     "data",
     [

@@ -143,19 +143,6 @@ async def test_what_takes_a_code_can_be_denied_and_not_approved(tmp_path: Path) 
         assert (await tap(gateway, message, "Deny"))[1]["status"] == "denied"
 
 
-async def test_what_takes_a_passkey_can_be_denied_and_not_approved(tmp_path: Path) -> None:
-    async with (
-        ntfy_server() as ntfy,
-        gateway_on(ntfy, tmp_path, policy=CODE.replace("code", "passkey")) as gateway,
-        asker(gateway) as client,
-    ):
-        await ask(client)
-        message = await asked_by(ntfy)
-        assert message.labels == ["Deny"]
-        assert "takes a passkey: say yes in the console in the browser" in message.text
-        assert (await tap(gateway, message, "Deny"))[1]["status"] == "denied"
-
-
 @pytest.mark.parametrize(
     "body", [{}, {"ticket": ""}, {"ticket": 5}, {"ticket": "x", "approve": True}, [], "x"]
 )

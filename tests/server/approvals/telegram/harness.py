@@ -156,7 +156,8 @@ async def reads(message: Message, *words: str) -> str:
 
 def channel_of(gateway: Gateway) -> TelegramChannel:
     """The gateway's channel."""
-    (channel,) = (each for each in gateway.gate.desk.channels if isinstance(each, TelegramChannel))
+    channel = gateway.gate.desk.channels[-1]
+    assert isinstance(channel, TelegramChannel)
     return channel
 
 

@@ -86,7 +86,6 @@ SETTLED = {"decided_by": "owner", "decided_at": "2026-11-20T10:01:00.000Z"}
         ({"warning": "it may already have run"}, ["Warning: it may already have run"]),
         ({"repeats": 3}, ["Asked 3 times more meanwhile"]),
         ({"needs_code": True}, ["takes a one-time code"]),
-        ({"needs_passkey": True}, ["takes a passkey: say yes in the console in the browser"]),
         ({"approvers_needed": 2, "approved_by": ("ann",)}, ["Takes 2 people; yes from ann"]),
         ({"expires_at": "2026-11-21T10:00:00.000Z"}, ["expires 2026-11-21 10:00:00 UTC"]),
     ],

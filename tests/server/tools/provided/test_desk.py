@@ -31,8 +31,6 @@ class Link:
         self.asked: list[tuple[str, CallTool]] = []
         self.dropped: list[tuple[str, str]] = []
 
-    face = "test"
-
     def ask(self, request: str, call: CallTool) -> bool:
         if self.is_open:
             self.asked.append((request, call))

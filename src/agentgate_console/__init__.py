@@ -1,1 +1,0 @@
-"""The console in the browser: pages, modules and styles, which the gateway serves as is."""

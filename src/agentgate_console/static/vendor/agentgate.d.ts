@@ -1,3 +1,0 @@
-/** The JavaScript port, whole. */
-
-export * from "agentgate-client";
