@@ -72,8 +72,8 @@ def test_who_has_the_database_can_prove_what_was_hidden(
     assert audit(sealed, "prove", seq, *([place] if place else [])) == code
 
 
-PIN_BY_ITSELF = re.compile(rb"(?<![0-9a-f])4711(?![0-9a-f])")
-"""And not four digits of a hash."""
+HASH = re.compile(rb"[0-9a-f]{32,}")
+"""Any four digits are in one by chance."""
 
 
 def test_no_export_holds_the_key_nor_what_is_sealed(
@@ -85,7 +85,7 @@ def test_no_export_holds_the_key_nor_what_is_sealed(
         assert audit(sealed, "export", "--format", form) == 0
         text = capfdbinary.readouterr().out
         assert b"hmac-sha256:" in text
-        assert not PIN_BY_ITSELF.search(text)
+        assert b"4711" not in HASH.sub(b"", text)
         assert key.encode() not in text
     assert audit(sealed, "verify") == 0
 

@@ -76,9 +76,6 @@ def change(folder: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
 
 
-__all__ = ["CONFIG", "change", "diagnose", "found", "home", "pytest", "telegram", "write_well"]
-
-
 @asynccontextmanager
 async def shaking(context: ssl.SSLContext) -> AsyncIterator[int]:
     """Have a port where somebody shakes hands by TLS and says nothing more."""
@@ -93,3 +90,16 @@ async def shaking(context: ssl.SSLContext) -> AsyncIterator[int]:
         tasks.start_soon(listener.serve, shake)
         yield listener.extra(SocketAttribute.local_port)
         tasks.cancel_scope.cancel()
+
+
+__all__ = [
+    "CONFIG",
+    "change",
+    "diagnose",
+    "found",
+    "home",
+    "pytest",
+    "shaking",
+    "telegram",
+    "write_well",
+]
